@@ -1,0 +1,40 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+// Layers, bottom up; a target may depend only on targets above it.
+let package = Package(
+  name: "portproof",
+  products: [.executable(name: "portproof", targets: ["portproof"])],
+  targets: [
+    // Layer 1: vocabulary.
+    .target(name: "Addresses"),
+    .target(name: "Diagnostics"),
+
+    // Layer 2: the model, what is asked of it, what was answered.
+    .target(name: "Rulesets", dependencies: ["Addresses", "Diagnostics"]),
+    .target(name: "Outcomes", dependencies: ["Diagnostics"]),
+    .target(name: "Scenarios", dependencies: ["Addresses", "Diagnostics", "Outcomes"]),
+
+    // Layer 5: the tool.
+    .executableTarget(name: "portproof", dependencies: ["Diagnostics"]),
+
+    // Tests, one target per target.
+    .testTarget(name: "AddressesTests", dependencies: ["Addresses"]),
+    .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
+  ],
+  swiftLanguageModes: [.v6]
+)
+
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .enableUpcomingFeature("InferIsolatedConformances"),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+]
+
+for target in package.targets where target.type != .system && target.name != "CLinuxShims" {
+  target.swiftSettings = strict
+}

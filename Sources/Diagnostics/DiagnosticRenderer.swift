@@ -1,0 +1,127 @@
+/// How a piece of a diagnostic is meant, so that colour is chosen in one place.
+package enum Emphasis: Sendable {
+  case error
+  case warning
+  case note
+  case success
+  case frame
+  case strong
+}
+
+/// Draws emphasis: with terminal colours, or not at all.
+package enum TextStyle: Sendable {
+  case plain
+  case ansi
+
+  package func styled(_ text: String, _ emphasis: Emphasis) -> String {
+    guard self == .ansi, !text.isEmpty else { return text }
+    let code =
+      switch emphasis {
+      case .error: "1;31"
+      case .warning: "1;33"
+      case .note: "1;36"
+      case .success: "32"
+      case .frame: "34"
+      case .strong: "1"
+      }
+    return "\u{1B}[\(code)m\(text)\u{1B}[0m"
+  }
+}
+
+/// Draws diagnostics, and everything else that ends at a line of the user's file, as text.
+///
+/// ```
+/// error[scenario.unknown-name]: no host, group or service is called `wroker`
+///   --> prod.scn:7:1
+///    |
+///  7 | wroker -> cp 50001 tcp expect allow
+///    | ^^^^^^ did you mean `worker` (inventory.scn:4:7)?
+/// ```
+package struct DiagnosticRenderer: Sendable {
+  private let sources: SourceMap
+  private let style: TextStyle
+
+  package init(sources: SourceMap, style: TextStyle) {
+    self.sources = sources
+    self.style = style
+  }
+
+  /// The whole block, ending in a line break.
+  package func render(_ diagnostic: Diagnostic) -> String {
+    let emphasis: Emphasis =
+      switch diagnostic.severity {
+      case .error: .error
+      case .warning: .warning
+      case .note: .note
+      }
+    let title = "\(diagnostic.severity.rawValue)[\(diagnostic.code.rawValue)]"
+    var text =
+      style.styled(title, emphasis) + style.styled(": \(diagnostic.message)", .strong) + "\n"
+    let labels = (diagnostic.primary.map { [$0] } ?? []) + diagnostic.secondary
+    let gutter = gutterWidth(of: labels.map(\.span))
+    for (index, label) in labels.enumerated() {
+      text += snippet(
+        label, gutter: gutter, emphasis: index == 0 ? emphasis : .note,
+        arrow: index == 0 ? "-->" : ":::")
+    }
+    let indent = String(repeating: " ", count: labels.isEmpty ? 2 : gutter + 1)
+    for note in diagnostic.notes {
+      text += indent + style.styled("= ", .frame) + "note: \(note)\n"
+    }
+    if let help = diagnostic.help {
+      text += indent + style.styled("= ", .frame) + "help: \(help)\n"
+    }
+    return text
+  }
+
+  /// How wide the column of line numbers must be for all of `spans`.
+  package func gutterWidth(of spans: [SourceSpan]) -> Int {
+    let widest = spans.map { sources.position(of: $0).line }.max() ?? 0
+    return max(2, String(widest).count + 1)
+  }
+
+  /// The arrow line, the source line and the carets under the label's span.
+  package func snippet(
+    _ label: Diagnostic.Label, gutter: Int, emphasis: Emphasis, arrow: String = "-->"
+  ) -> String {
+    let file = sources[label.span.file]
+    let position = file.position(of: label.span.lower)
+    let lineStart = file.start(ofLine: position.line)
+    let line = String(decoding: file.line(position.line), as: UTF8.self)
+    let margin = String(repeating: " ", count: gutter)
+    let bar = style.styled("|", .frame)
+
+    // Tabs stay tabs, so that carets stand under their text whatever the tab width.
+    let leading = line.unicodeScalars.prefix(position.column - 1)
+      .map { $0 == "\t" ? "\t" : " " }.joined()
+    let lineEnd = lineStart + file.line(position.line).count
+    let from = min(max(label.span.lower, lineStart), lineEnd)
+    let covered = file.bytes[from..<min(max(label.span.upper, from), lineEnd)]
+    let carets = max(1, covered.count { $0 & 0xC0 != 0x80 })
+    let number = String(position.line)
+    let padding = String(repeating: " ", count: gutter - number.count)
+
+    let mark = style.styled(String(repeating: "^", count: carets), emphasis)
+    let words = label.text.isEmpty ? "" : " " + style.styled(label.text, emphasis)
+    return """
+      \(margin)\(style.styled(arrow, .frame)) \(sources.location(of: label.span))
+      \(margin) \(bar)
+      \(padding)\(style.styled(number, .frame)) \(bar) \(visible(line))
+      \(margin) \(bar) \(leading)\(mark)\(words)
+
+      """
+  }
+
+  /// Control characters of the user's text never reach the terminal as such.
+  private func visible(_ line: String) -> String {
+    var text = ""
+    for scalar in line.unicodeScalars {
+      if scalar != "\t", scalar.properties.generalCategory == .control {
+        text += "\u{FFFD}"
+      } else {
+        text.unicodeScalars.append(scalar)
+      }
+    }
+    return text
+  }
+}
