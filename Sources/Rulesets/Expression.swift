@@ -23,7 +23,9 @@ package indirect enum Expression: Hashable, Sendable {
 /// operator. Negation negates the value's test, never the guard.
 package struct Selector: Hashable, Sendable {
   package var field: Field
-  /// All must hold. They are attached by the front-end, which knows what nft inserts and what a
+  /// Guards that all must hold.
+  ///
+  /// They are attached by the front-end, which knows what nft inserts and what a
   /// rule's own matches replace.
   package var requiring: [Guard]
 

@@ -50,7 +50,9 @@ package enum Verdict: Hashable, Sendable {
 
 /// A comparison.
 package struct Match: Hashable, Sendable {
-  /// How the left side is held against the right. All comparisons are unsigned and numeric.
+  /// How the left side is held against the right.
+  ///
+  /// All comparisons are unsigned and numeric.
   package enum Operator: String, Hashable, Sendable {
     case equal = "=="
     case notEqual = "!="
