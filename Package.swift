@@ -15,6 +15,14 @@ let package = Package(
     .target(name: "Outcomes", dependencies: ["Diagnostics"]),
     .target(name: "Scenarios", dependencies: ["Addresses", "Diagnostics", "Outcomes"]),
 
+    // Layer 3: front-ends and engines.
+    .target(name: "PacketSets", dependencies: ["Addresses"]),
+    .target(
+      name: "Proof",
+      dependencies: [
+        "Addresses", "Diagnostics", "Outcomes", "PacketSets", "Rulesets", "Scenarios",
+      ]),
+
     // Layer 5: the tool.
     .executableTarget(name: "portproof", dependencies: ["Diagnostics"]),
 

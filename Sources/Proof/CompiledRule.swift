@@ -1,0 +1,162 @@
+internal import Addresses
+internal import PacketSets
+internal import Rulesets
+
+/// A rule made ready for sets of packets at one hook.
+struct CompiledRule {
+  enum Action {
+    /// Goes on where the condition holds; elsewhere the rule ends.
+    case require(Condition)
+    case verdict(Verdict)
+    case verdictMap(Lookup)
+    case reject(Rejection, guards: [Constraint])
+    case gate(Gate)
+    case write(Selector, Expression)
+    case notrack
+    case translate(Translation, guards: [Constraint])
+    /// May do anything a rule can do.
+    case anything(String)
+    /// Drops the packet, takes it away or lets it pass: which, is not known.
+    case diverts(String)
+  }
+
+  var actions: [Action]
+  /// Why the rule may not be in force; nil where it is.
+  var doubt: String?
+}
+
+extension MatchConditions {
+  /// Makes a rule ready; nil where it has no effect on any packet.
+  func compiled(_ rule: Rule, _ register: inout DimensionRegister) -> CompiledRule? {
+    var actions: [CompiledRule.Action] = []
+    var box: [Constraint] = []
+    func flush() {
+      if !box.isEmpty { actions.append(.require(Condition(guards: box, test: .always))) }
+      box = []
+    }
+    let last = rule.statements.lastIndex(where: \.hasEffect)
+    guard let last else { return nil }
+    statements: for statement in rule.statements[...last] {
+      switch statement {
+      case .match(let match):
+        let condition = condition(of: match, in: &register)
+        if case .never = condition.test {
+          // Whatever came before has happened; the rest of the rule never does.
+          flush()
+          actions.append(.require(.never))
+          break statements
+        }
+        if let constraints = condition.box {
+          box += constraints
+        } else {
+          flush()
+          actions.append(.require(condition))
+        }
+      case .inert, .duplicate:
+        continue
+      case .verdict(.continue):
+        continue
+      case .verdict(let verdict):
+        flush()
+        actions.append(.verdict(verdict))
+      case .verdictMap(let key, let map):
+        flush()
+        actions.append(.verdictMap(lookup(key, in: map, &register)))
+      case .reject(let rejection, let requiring):
+        flush()
+        guard let guards = constraints(of: requiring, &register) else {
+          actions.append(.require(.never))
+          break statements
+        }
+        actions.append(.reject(rejection, guards: guards))
+      case .gate(let gate):
+        flush()
+        actions.append(.gate(gate))
+      case .object(.synproxy, _):
+        flush()
+        actions.append(.diverts("synproxy"))
+      case .object(let kind, let reference):
+        flush()
+        guard let gate = gate(of: kind, reference) else { continue }
+        actions.append(.gate(gate))
+      case .mangle(let selector, let value):
+        flush()
+        actions.append(.write(selector, value))
+      case .notrack:
+        flush()
+        actions.append(.notrack)
+      case .translate(let translation):
+        flush()
+        guard let guards = constraints(of: translation.requiring, &register) else {
+          actions.append(.require(.never))
+          break statements
+        }
+        actions.append(.translate(translation, guards: guards))
+      case .setUpdate(let update):
+        flush()
+        actions.append(.gate(.other(unmodelled(update))))
+      case .diverts(let unmodelled):
+        flush()
+        actions.append(.diverts(unmodelled.text))
+      case .unmodelled(let unmodelled):
+        flush()
+        actions.append(.anything(unmodelled.text))
+      }
+    }
+    flush()
+    let doubt: String? =
+      if case .possible(let reason) = rule.certainty { reason } else { nil }
+    return CompiledRule(actions: actions, doubt: doubt)
+  }
+
+  /// All the constraints of several guards; nil where one cannot hold.
+  private func constraints(
+    of guards: [Guard], _ register: inout DimensionRegister
+  ) -> [Constraint]? {
+    var all: [Constraint] = []
+    for condition in guards {
+      guard let constraints = register.constraints(of: condition, in: context) else { return nil }
+      all += constraints
+    }
+    return all
+  }
+
+  /// The gate that a named object is; nil for objects that neither match nor decide.
+  private func gate(of kind: StatefulObject.Kind, _ reference: ObjectReference) -> Gate? {
+    switch kind {
+    case .counter, .ctHelper, .ctTimeout, .ctExpectation, .secmark, .tunnel, .synproxy:
+      if case .mapped = reference {
+        // The map's miss BREAKs, and that only matters to what follows.
+        return .other(
+          Unmodelled(text: "\(kind.rawValue) from a map", reason: "a miss ends the rule"))
+      }
+      return nil
+    case .quota, .limit:
+      if case .named(let name) = reference,
+        let gate = table.objects.first(where: { $0.kind == kind && $0.name == name })?.gate
+      {
+        return gate
+      }
+      return .other(Unmodelled(text: kind.rawValue, reason: "its object is found through a map"))
+    }
+  }
+
+  /// A set that is full, or whose element has a gate, ends the rule.
+  private func unmodelled(_ update: SetUpdate) -> Unmodelled {
+    Unmodelled(
+      text: RulePrinter.text(of: .setUpdate(update), in: table),
+      reason: "the set's contents change with traffic")
+  }
+}
+
+extension Statement {
+  /// Whether the statement can change what becomes of a packet, by itself or through others.
+  fileprivate var hasEffect: Bool {
+    switch self {
+    case .match, .gate, .inert, .duplicate, .verdict(.continue): false
+    case .object(let kind, _): kind == .synproxy
+    case .verdict, .verdictMap, .reject, .mangle, .notrack, .translate, .diverts, .unmodelled: true
+    case .setUpdate: false
+    }
+  }
+}

@@ -1,0 +1,79 @@
+package import Addresses
+package import PacketSets
+
+/// Hands out dimensions beyond the core and knows what each one means.
+///
+/// Fields keep their dimension for the life of the register; variables that stand for one
+/// evaluation of something unknown are fresh and forgotten after each question.
+package struct DimensionRegister: Sendable {
+  /// What a value of the dimension stands for.
+  package enum Kind: Hashable, Sendable {
+    /// A property that a packet, its frame or its interface really has.
+    case packet
+    /// State that counts as either way: a limit, a quota.
+    case gate
+    /// Something the model does not cover; an answer that rests on it is not known.
+    case unknown
+  }
+
+  package struct Entry: Sendable {
+    package var name: String
+    package var domain: IntervalSet
+    package var kind: Kind
+  }
+
+  private var keys: [String: Dimension] = [:]
+  private var fields: [Entry] = []
+  private var variables: [Entry] = []
+
+  private static let firstVariable = 1 << 20
+
+  package init() {}
+
+  /// The dimension of a field, by its name; the same name always gives the same dimension.
+  ///
+  /// A field that goes with others in ways a product of sets cannot say (the packet's length, the
+  /// type of its interface) is `.unknown`: what rests on it is never called a counterexample.
+  package mutating func field(
+    _ name: String, domain: IntervalSet, kind: Kind = .packet
+  ) -> Dimension {
+    if let known = keys[name] { return known }
+    let dimension = Dimension(rawValue: Dimension.coreCount + fields.count)
+    fields.append(Entry(name: name, domain: domain, kind: kind))
+    keys[name] = dimension
+    return dimension
+  }
+
+  /// The dimension of a field that some rule asked about before.
+  package func knownField(_ name: String) -> Dimension? { keys[name] }
+
+  /// A fresh variable with the values 0 ..< `valueCount`.
+  package mutating func variable(_ name: String, valueCount: Int, kind: Kind) -> Dimension {
+    variables.append(
+      Entry(name: name, domain: IntervalSet(Interval(0, UInt128(valueCount - 1))), kind: kind))
+    return Dimension(rawValue: Self.firstVariable + variables.count - 1)
+  }
+
+  /// Forgets the variables of the last question.
+  package mutating func forgetVariables() { variables.removeAll(keepingCapacity: true) }
+
+  /// What a dimension beyond the core means.
+  package subscript(dimension: Dimension) -> Entry {
+    if dimension.rawValue >= Self.firstVariable {
+      return variables[dimension.rawValue - Self.firstVariable]
+    }
+    return fields[dimension.rawValue - Dimension.coreCount]
+  }
+
+  /// Every value of a dimension, core or not, for packets of `family`.
+  package func domain(of dimension: Dimension, in family: IPFamily) -> IntervalSet {
+    switch dimension {
+    case .sourceAddress, .destinationAddress: IntervalSet(bitWidth: family.bitWidth)
+    case .transportProtocol, .tcpFlags: IntervalSet(bitWidth: 8)
+    case .transportWord0, .transportWord1: IntervalSet(bitWidth: 16)
+    case .inputName, .outputName: IntervalSet(bitWidth: 128)
+    case .connectionState, .mark: IntervalSet(bitWidth: 32)
+    default: self[dimension].domain
+    }
+  }
+}

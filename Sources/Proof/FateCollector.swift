@@ -1,0 +1,55 @@
+package import Rulesets
+internal import Addresses
+internal import PacketSets
+
+/// Gathers what becomes of the packets of a question, keeping only what the answer needs.
+///
+/// Leaves that rest on nothing unknown are definite, and one of each fate is enough. The others are
+/// kept all, because whether they amount to a counterexample shows only when they are together.
+package struct FateCollector: Sendable {
+  package private(set) var accepted: Leaf?
+  package private(set) var dropped: Leaf?
+  package private(set) var rejected: [Leaf] = []
+  package private(set) var doubtful: [Leaf] = []
+  /// Gates that were taken as not exceeded, in the order they were met.
+  package private(set) var assumptions: [String] = []
+  /// Whether connection tracking was switched off for packets that passed.
+  package var sawUntracked = false
+  /// Whether addresses of packets that passed were translated, and by which rule.
+  package var translatedBy: RuleLocation?
+  /// Why the question was not followed to its end; nil where it was.
+  package var overflow: String?
+
+  package init() {}
+
+  /// Whether further leaves cannot change the answer: some packets pass and some do not.
+  package var isSettled: Bool { accepted != nil && (dropped != nil || !rejected.isEmpty) }
+
+  /// Notes that a gate was taken as not exceeded.
+  package mutating func assume(_ assumption: String) {
+    if !assumptions.contains(assumption) { assumptions.append(assumption) }
+  }
+
+  /// Takes a leaf.
+  ///
+  /// A host is never asked about itself, so a leaf that holds one address on both ends is left out.
+  package mutating func take(_ leaf: Leaf, isDefinite: Bool) {
+    let cube = leaf.state.cube
+    if let source = cube[.sourceAddress]?.onlyValue,
+      source == cube[.destinationAddress]?.onlyValue
+    {
+      return
+    }
+    guard isDefinite else {
+      doubtful.append(leaf)
+      return
+    }
+    switch leaf.fate {
+    case .accepted: accepted = accepted ?? leaf
+    case .dropped: dropped = dropped ?? leaf
+    case .rejected:
+      if !rejected.contains(where: { $0.fate == leaf.fate }) { rejected.append(leaf) }
+    case .unknown: doubtful.append(leaf)
+    }
+  }
+}

@@ -1,0 +1,168 @@
+package import Addresses
+package import Scenarios
+
+/// One firewall on a flow's way, and which of its hooks the packet passes.
+package struct Hop: Hashable, Sendable {
+  package enum Kind: Hashable, Sendable {
+    /// Out of the host that sends: output, postrouting.
+    case outbound
+    /// Through a router: prerouting, forward, postrouting.
+    case through
+    /// Into the host that receives: prerouting, input.
+    case inbound
+
+    var reversed: Kind {
+      switch self {
+      case .outbound: .inbound
+      case .through: .through
+      case .inbound: .outbound
+      }
+    }
+  }
+
+  /// Which of the prover's firewalls.
+  package var firewall: Int
+  package var kind: Kind
+  /// The interface the packet uses on this host, where it is known.
+  package var interface: String?
+}
+
+/// Packets of a flow that meet the same firewalls in the same order.
+package struct FlowPath: Hashable, Sendable {
+  package var family: IPFamily
+  package var sources: IntervalSet
+  package var destinations: IntervalSet
+  package var hops: [Hop]
+}
+
+extension FlowPath {
+  /// Divides a flow by the firewalls it meets.
+  ///
+  /// - Parameters:
+  ///   - flow: What is asked.
+  ///   - placements: Where each of the prover's firewalls stands.
+  ///   - interfaces: Which interface hosts are reached through.
+  package static func paths(
+    of flow: Flow, placements: [FirewallDeclaration.Placement],
+    interfaces: [InterfaceAssignment]
+  ) -> [FlowPath] {
+    var paths: [FlowPath] = []
+    for family in flow.families.sorted() {
+      let sources = flow.sources[family]
+      let destinations = flow.destinations[family]
+      if sources.isEmpty || destinations.isEmpty { continue }
+      paths.append(
+        FlowPath(family: family, sources: sources, destinations: destinations, hops: []))
+    }
+    // A packet leaves its host, crosses what stands between, and enters the other host.
+    for (firewall, placement) in placements.enumerated() {
+      guard case .on(let hosts) = placement else { continue }
+      paths = paths.flatMap { path in
+        path.divided(bySources: hosts) { inside in
+          inside.along(interfaces, \.sources) { part, interface in
+            part.adding(Hop(firewall: firewall, kind: .outbound, interface: interface))
+          }
+        }
+      }
+    }
+    for (firewall, placement) in placements.enumerated() {
+      guard case .between(let left, let right) = placement else { continue }
+      let hop = Hop(firewall: firewall, kind: .through, interface: flow.inputInterface)
+      paths = paths.flatMap { path in
+        path.divided(bySources: left) { inside in
+          inside.divided(byDestinations: right) { [$0.adding(hop)] }
+        }.flatMap { part in
+          if part.hops.last == hop { return [part] }
+          return part.divided(bySources: right) { inside in
+            inside.divided(byDestinations: left) { [$0.adding(hop)] }
+          }
+        }
+      }
+    }
+    for (firewall, placement) in placements.enumerated() {
+      guard case .on(let hosts) = placement else { continue }
+      paths = paths.flatMap { path in
+        path.divided(byDestinations: hosts) { inside in
+          if let named = flow.inputInterface {
+            return [inside.adding(Hop(firewall: firewall, kind: .inbound, interface: named))]
+          }
+          return inside.along(interfaces, \.destinations) { part, interface in
+            part.adding(Hop(firewall: firewall, kind: .inbound, interface: interface))
+          }
+        }
+      }
+    }
+    return paths
+  }
+
+  /// The way back: the same firewalls in reverse, each from its other side.
+  package var reversed: FlowPath {
+    FlowPath(
+      family: family, sources: destinations, destinations: sources,
+      hops: hops.reversed().map { hop in
+        // What a router's input interface was is not where the answer arrives.
+        Hop(
+          firewall: hop.firewall, kind: hop.kind.reversed,
+          interface: hop.kind == .through ? nil : hop.interface)
+      })
+  }
+
+  private func adding(_ hop: Hop) -> FlowPath {
+    var path = self
+    path.hops.append(hop)
+    return path
+  }
+
+  private func divided(
+    bySources set: AddressSet, _ body: (FlowPath) -> [FlowPath]
+  ) -> [FlowPath] {
+    divided(\.sources, by: set[family], body)
+  }
+
+  private func divided(
+    byDestinations set: AddressSet, _ body: (FlowPath) -> [FlowPath]
+  ) -> [FlowPath] {
+    divided(\.destinations, by: set[family], body)
+  }
+
+  /// The part inside `set`, through `body`, and the part outside as it is.
+  private func divided(
+    _ end: WritableKeyPath<FlowPath, IntervalSet>, by set: IntervalSet,
+    _ body: (FlowPath) -> [FlowPath]
+  ) -> [FlowPath] {
+    let inside = self[keyPath: end].intersection(set)
+    if inside.isEmpty { return [self] }
+    var part = self
+    part[keyPath: end] = inside
+    let outside = self[keyPath: end].subtracting(set)
+    if outside.isEmpty { return body(part) }
+    var rest = self
+    rest[keyPath: end] = outside
+    return body(part) + [rest]
+  }
+
+  /// Divides by the interfaces that hosts at one end are reached through.
+  private func along(
+    _ interfaces: [InterfaceAssignment], _ end: WritableKeyPath<FlowPath, IntervalSet>,
+    _ body: (FlowPath, String?) -> FlowPath
+  ) -> [FlowPath] {
+    var left: FlowPath? = self
+    var paths: [FlowPath] = []
+    for assignment in interfaces {
+      guard let path = left else { break }
+      let inside = path[keyPath: end].intersection(assignment.addresses[family])
+      if inside.isEmpty { continue }
+      var part = path
+      part[keyPath: end] = inside
+      paths.append(body(part, assignment.interface))
+      let outside = path[keyPath: end].subtracting(inside)
+      left = nil
+      if !outside.isEmpty {
+        var rest = path
+        rest[keyPath: end] = outside
+        left = rest
+      }
+    }
+    return paths + (left.map { [body($0, nil)] } ?? [])
+  }
+}

@@ -1,0 +1,367 @@
+package import Addresses
+internal import PacketSets
+internal import Rulesets
+
+/// The base chains of one hook, in the order they run.
+extension RulesetWalk {
+  /// A base chain's place in the ruleset.
+  private struct BaseChainReference {
+    let table: Int
+    let chain: Int
+    let base: BaseChain
+  }
+
+  /// The priority at which connection tracking looks packets up (`NF_IP_PRI_CONNTRACK`).
+  private static let trackingPriority = -200
+
+  /// Takes packets through every base chain of a hook.
+  ///
+  /// - Parameters:
+  ///   - states: The packets that arrive at the hook.
+  ///   - context: The hook, and what is known of all packets there.
+  ///   - connectionState: What the connection table says of them, as bits of `ct state`.
+  ///   - isLast: Whether packets that the hook lets pass are done.
+  ///   - collector: Takes the packets whose fate is decided.
+  ///   - register: The dimensions of the question.
+  /// - Returns: the packets that pass; empty where `isLast`.
+  package mutating func walk(
+    hook context: HookContext, _ states: [PacketState], connectionState: IntervalSet,
+    isLast: Bool, _ collector: inout FateCollector, _ register: inout DimensionRegister
+  ) -> [PacketState] {
+    var groups = baseChains(at: context)
+    var here = states
+    let isFirst = context.hook == .prerouting || context.hook == .output
+    var isTracked = !isFirst
+    if isFirst {
+      for index in here.indices {
+        here[index].cube.assign(IntervalSet(ConnectionBits.invalid), to: .connectionState)
+      }
+    }
+    if context.hook == .ingress {
+      isTracked = true
+    }
+    while let group = groups.first {
+      groups.removeFirst()
+      let priority = group[0].base.priority
+      if !isTracked, priority >= Self.trackingPriority {
+        if priority > Self.trackingPriority {
+          for index in here.indices { track(&here[index], connectionState) }
+          isTracked = true
+        } else {
+          // Before or after the lookup: the order of registration decides, and is not listed.
+          for index in here.indices {
+            here[index].forget(
+              .connectionState, domain: register.domain(of: .connectionState, in: context.family))
+          }
+        }
+      }
+      here = run(
+        group, here, context, isLast: isLast && groups.isEmpty, &collector, &register)
+      if collector.overflow != nil { return [] }
+      if here.isEmpty { return [] }
+    }
+    if !isTracked {
+      for index in here.indices { track(&here[index], connectionState) }
+    }
+    leave(context.hook, &here, &collector, register)
+    if isLast {
+      for state in here { finish(state, .accepted, nil, &collector, register) }
+      return []
+    }
+    return here
+  }
+
+  /// What follows a hook: routing, which a rewritten destination may send another way.
+  private func leave(
+    _ hook: Hook, _ states: inout [PacketState], _ collector: inout FateCollector,
+    _ register: DimensionRegister
+  ) {
+    guard hook == .prerouting || hook == .output else { return }
+    for state in states where state.isRerouted {
+      let location = state.path.flatMap(\.steps.last)?.location
+      finish(
+        state, .unknown("the packet's addresses are rewritten on the way"), location, &collector,
+        register)
+    }
+    states.removeAll(where: \.isRerouted)
+  }
+
+  /// What the lookup in the connection table does to packets.
+  private func track(_ state: inout PacketState, _ connectionState: IntervalSet) {
+    state.unknownDimensions.removeAll { $0 == .connectionState }
+    if state.cube[.connectionState] == IntervalSet(ConnectionBits.untracked) { return }
+    state.cube.assign(connectionState, to: .connectionState)
+    if state.hasOwnZone {
+      state.cube.assign(IntervalSet(bitWidth: 32), to: .connectionState)
+      state.unknownDimensions.append(.connectionState)
+    }
+  }
+
+  /// The base chains that see packets of a hook, in groups of equal priority, rising.
+  private func baseChains(at context: HookContext) -> [[BaseChainReference]] {
+    var found: [BaseChainReference] = []
+    for (tableIndex, table) in ruleset.tables.enumerated() where !table.isDormant {
+      let isSeen: Bool
+      switch context.hook {
+      case .ingress, .egress:
+        isSeen = table.family == .netdev || table.family == .inet
+      case .prerouting, .input, .forward, .output, .postrouting:
+        isSeen = table.family.covers(context.family)
+      }
+      guard isSeen else { continue }
+      for (chainIndex, chain) in table.chains.enumerated() {
+        guard let base = chain.base, base.hook == context.hook else { continue }
+        found.append(BaseChainReference(table: tableIndex, chain: chainIndex, base: base))
+      }
+    }
+    let priorities = Set(found.map(\.base.priority)).sorted()
+    return priorities.map { priority in found.filter { $0.base.priority == priority } }
+  }
+
+  /// Runs base chains of equal priority.
+  ///
+  /// Of one table's chains the one registered last runs first; across tables the order is not in
+  /// the listing, so where it can matter every order is tried.
+  private mutating func run(
+    _ group: [BaseChainReference], _ states: [PacketState], _ context: HookContext, isLast: Bool,
+    _ collector: inout FateCollector, _ register: inout DimensionRegister
+  ) -> [PacketState] {
+    let orders: [[BaseChainReference]]
+    if group.count == 1 {
+      orders = [group]
+    } else if Set(group.map(\.table)).count == 1 || !orderMatters(group) {
+      orders = [group.reversed()]
+    } else if group.count <= 4 {
+      orders = permutations(group)
+    } else {
+      let location = RuleLocation(table: group[0].table, chain: group[0].chain, rule: nil)
+      let reason = "the order of \(group.count) base chains of priority \(group[0].base.priority)"
+      for state in states { finish(state, .unknown(reason), location, &collector, register) }
+      return []
+    }
+    guard orders.count > 1 else {
+      return run(inOrder: orders[0], states, context, isLast: isLast, &collector, &register)
+    }
+    let order = register.variable(
+      "the order of base chains of priority \(group[0].base.priority)", valueCount: orders.count,
+      kind: .unknown)
+    var passed: [PacketState] = []
+    for (index, chains) in orders.enumerated() {
+      let ordered = states.map { state in
+        var state = state
+        state.cube.assign(IntervalSet(UInt128(index)), to: order)
+        return state
+      }
+      passed += run(inOrder: chains, ordered, context, isLast: isLast, &collector, &register)
+    }
+    merge(&passed)
+    return passed
+  }
+
+  private mutating func run(
+    inOrder chains: [BaseChainReference], _ states: [PacketState], _ context: HookContext,
+    isLast: Bool, _ collector: inout FateCollector, _ register: inout DimensionRegister
+  ) -> [PacketState] {
+    var here = states
+    for (position, chain) in chains.enumerated() {
+      here = run(
+        chain, here, context, isLast: isLast && position == chains.count - 1, &collector,
+        &register)
+      if here.isEmpty || collector.overflow != nil { return [] }
+    }
+    return here
+  }
+
+  /// Runs one base chain, its policy included.
+  private mutating func run(
+    _ reference: BaseChainReference, _ states: [PacketState], _ context: HookContext,
+    isLast: Bool, _ collector: inout FateCollector, _ register: inout DimensionRegister
+  ) -> [PacketState] {
+    let base = reference.base
+    let family = context.family
+    var entering: [PacketState] = []
+    var bypassing: [PacketState] = []
+    for state in states {
+      if base.kind == .nat {
+        // Only the first packet of a tracked flow enters a nat chain.
+        guard tracking.runs(for: family) else {
+          bypassing.append(state)
+          continue
+        }
+        let new = Constraint(
+          .connectionState, IntervalSet(ConnectionBits.new),
+          domain: register.domain(of: .connectionState, in: family))
+        let (inside, outside) = state.cube.split(by: [new])
+        bypassing += outside.map { state.with($0) }
+        if let inside { entering.append(state.with(inside)) }
+      } else if context.hook == .ingress || context.hook == .egress {
+        divideByDevice(state, base, context, &entering, &bypassing, &register)
+      } else {
+        entering.append(state)
+      }
+    }
+    acceptIsFinal = isLast
+    var running = Running(table: reference.table, base: base)
+    let before = base.kind == .route ? states : []
+    let ended = walk(
+      reference.chain, entering, context, &running, &collector, &register)
+    let location = RuleLocation(table: reference.table, chain: reference.chain, rule: nil)
+    for state in ended {
+      var state = state
+      state.passed(
+        PathStep(
+          firewall: firewall, hook: context.hook, location: location, effect: .policy(base.policy)))
+      switch base.policy {
+      case .accept: accept(state, location, &running, &collector, register)
+      case .drop: finish(state, .dropped, location, &collector, register)
+      }
+    }
+    if isLast {
+      for state in bypassing { finish(state, .accepted, nil, &collector, register) }
+      return []
+    }
+    var passed = running.accepted + bypassing
+    if !before.isEmpty {
+      // A route chain that changed marks or addresses makes the kernel route anew.
+      for index in passed.indices where !passed[index].original.isEmpty {
+        passed[index].forget(
+          .outputName, domain: register.domain(of: .outputName, in: family))
+      }
+    }
+    return passed
+  }
+
+  /// Ingress and egress chains see the frames of their devices; nft 1.0.6 does not list which.
+  private func divideByDevice(
+    _ state: PacketState, _ base: BaseChain, _ context: HookContext,
+    _ entering: inout [PacketState], _ bypassing: inout [PacketState],
+    _ register: inout DimensionRegister
+  ) {
+    let dimension: Dimension = context.hook == .ingress ? .inputName : .outputName
+    if let devices = base.devices {
+      let names = IntervalSet(
+        devices.compactMap { InterfaceName($0).map { Interval($0.rawValue) } })
+      let constraint = Constraint(dimension, names, domain: IntervalSet(bitWidth: 128))
+      guard !names.isEmpty else {
+        bypassing.append(state)
+        return
+      }
+      let (inside, outside) = state.cube.split(by: [constraint])
+      bypassing += outside.map { state.with($0) }
+      if let inside { entering.append(state.with(inside)) }
+      return
+    }
+    let isOnDevice = register.variable(
+      "the devices of an \(context.hook.rawValue) chain, which nft does not list", valueCount: 2,
+      kind: .unknown)
+    var with = state
+    with.cube.assign(IntervalSet(1), to: isOnDevice)
+    entering.append(with)
+    var without = state
+    without.cube.assign(IntervalSet(0), to: isOnDevice)
+    bypassing.append(without)
+  }
+
+  /// Whether what one chain of a group does can change what another decides.
+  private func orderMatters(_ group: [BaseChainReference]) -> Bool {
+    group.contains { reference in
+      var seen: Set<Int> = []
+      return changesPackets(reference.table, reference.chain, &seen)
+    }
+  }
+
+  private func changesPackets(_ table: Int, _ chain: Int, _ seen: inout Set<Int>) -> Bool {
+    guard seen.insert(chain).inserted else { return false }
+    for rule in ruleset.tables[table].chains[chain].rules {
+      for statement in rule.statements {
+        switch statement {
+        case .mangle, .notrack, .translate, .setUpdate, .unmodelled, .reject: return true
+        case .verdict(.jump(let next)), .verdict(.goto(let next)):
+          if changesPackets(table, next, &seen) { return true }
+        case .verdictMap(_, let map):
+          for next in targets(of: map, in: table) where changesPackets(table, next, &seen) {
+            return true
+          }
+        case .match, .verdict, .gate, .object, .inert, .duplicate, .diverts: continue
+        }
+      }
+    }
+    return false
+  }
+
+  private func targets(of map: SetReference, in table: Int) -> [Int] {
+    let contents: SetContents
+    switch map {
+    case .anonymous(let anonymous): contents = anonymous
+    case .named(let index): contents = ruleset.tables[table].sets[index].contents
+    case .missing: return []
+    }
+    return (contents.elements.map(\.data) + [contents.catchAll]).compactMap { data in
+      switch data {
+      case .verdict(.jump(let chain)), .verdict(.goto(let chain)): chain
+      default: nil
+      }
+    }
+  }
+
+  /// Every order of a few chains.
+  private func permutations(_ group: [BaseChainReference]) -> [[BaseChainReference]] {
+    guard group.count > 1 else { return [group] }
+    return group.indices.flatMap { index in
+      var rest = group
+      let first = rest.remove(at: index)
+      return permutations(rest).map { [first] + $0 }
+    }
+  }
+}
+
+/// What a ruleset does at all, so that a walk may leave out what it does not.
+extension RulesetWalk {
+  /// The hooks at which something runs, and those at which connections are looked up before it.
+  func hooksThatMatter(_ hooks: [Hook], _ family: IPFamily) -> [Hook] {
+    guard let last = hooks.lastIndex(where: { hasBaseChains(at: $0, family) }) else { return [] }
+    return hooks[...last].filter {
+      $0 == .prerouting || $0 == .output || hasBaseChains(at: $0, family)
+    }
+  }
+
+  private func hasBaseChains(at hook: Hook, _ family: IPFamily) -> Bool {
+    ruleset.tables.contains { table in
+      let isSeen =
+        hook == .ingress || hook == .egress
+        ? table.family == .netdev || table.family == .inet : table.family.covers(family)
+      return !table.isDormant && isSeen && table.chains.contains { $0.base?.hook == hook }
+    }
+  }
+
+  /// Whether some bridge chain could stop a frame.
+  var mayFilterBridgedFrames: Bool {
+    ruleset.tables.contains { table in
+      table.family == .bridge && !table.isDormant
+        && table.chains.contains { chain in
+          guard let base = chain.base else { return false }
+          return base.policy == .drop || !chain.rules.isEmpty
+        }
+    }
+  }
+
+  /// Whether some rule takes packets out of tracking, translates them or moves their zone.
+  static func connectionsChange(in ruleset: Ruleset) -> Bool {
+    ruleset.tables.contains { table in
+      table.chains.contains { chain in
+        chain.rules.contains { rule in
+          rule.statements.contains { statement in
+            switch statement {
+            case .notrack, .translate, .unmodelled: true
+            case .mangle(let selector, _):
+              if case .connection = selector.field { true } else { false }
+            case .match, .verdict, .verdictMap, .reject, .gate, .object, .setUpdate, .inert,
+              .duplicate, .diverts:
+              false
+            }
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,36 @@
+internal import Addresses
+
+extension IntervalSet {
+  /// The numbers x of `width` bits for which `x & mask` lies in this set.
+  ///
+  /// - Returns: nil if more than `budget` intervals are needed, as for a mask of low bits in a wide
+  ///   field.
+  func preimage(underMask mask: UInt128, width: Int, budget: Int = 4_096) -> IntervalSet? {
+    var found: [Interval] = []
+    guard collect(mask, bit: width - 1, value: 0, masked: 0, budget, &found) else { return nil }
+    return IntervalSet(found)
+  }
+
+  /// Walks the bits from the highest down; `value` and `masked` are the bits chosen so far.
+  private func collect(
+    _ mask: UInt128, bit: Int, value: UInt128, masked: UInt128, _ budget: Int,
+    _ found: inout [Interval]
+  ) -> Bool {
+    let below = bit < 0 ? 0 : Proof.mask(bit + 1)
+    let reachable = Interval(masked, masked | (mask & below))
+    guard overlaps(reachable) else { return true }
+    if IntervalSet(reachable).isSubset(of: self) {
+      found.append(Interval(value, value | below))
+      return found.count <= budget
+    }
+    // A single masked value is inside or outside, so a bit is left here.
+    let one: UInt128 = 1 << UInt128(bit)
+    for chosen in [0, one] {
+      let next = masked | (chosen & mask)
+      guard collect(mask, bit: bit - 1, value: value | chosen, masked: next, budget, &found) else {
+        return false
+      }
+    }
+    return true
+  }
+}

@@ -1,0 +1,202 @@
+internal import Addresses
+internal import PacketSets
+internal import Rulesets
+
+/// Takes one packet of a connection along its whole way.
+extension Prover {
+  /// What is asked about all packets of a walk.
+  struct PhaseQuestion {
+    var path: FlowPath
+    var transport: PhasePackets.Transport
+    var phase: Phase
+    var coversUnusualPackets: Bool
+    var gates: RulesetWalk.GatePolicy
+    /// What the connection table of each hop says, where it is not what the packet's state says.
+    var stateAtHop: [Int: IntervalSet] = [:]
+  }
+
+  /// How many cubes one walk may make.
+  static let budget = 400_000
+
+  /// Follows the packets to the end of their way.
+  mutating func follow(_ question: PhaseQuestion) -> FateCollector {
+    let family = question.path.family
+    var collector = FateCollector()
+    register.forgetVariables()
+    var states = [opening(question)]
+    let isReply = question.phase == .answer
+    var budget = Self.budget
+    for (index, hop) in question.path.hops.enumerated() {
+      let isLastHop = index == question.path.hops.count - 1
+      enter(hop, &states, question)
+      let state = question.stateAtHop[hop.firewall] ?? question.transport.state
+      walks[hop.firewall].gates = question.gates
+      walks[hop.firewall].budget = budget
+      doubtBridges(hop, &states, &collector)
+      let hooks = walks[hop.firewall].hooksThatMatter(hop.kind.hooks, family)
+      for (position, hook) in hooks.enumerated() {
+        let context = HookContext(
+          family: family, hook: hook, isReply: isReply, hasInputDevice: hop.kind != .outbound,
+          hasOutputDevice: hook.hasOutputDevice,
+          coversUnusualPackets: question.coversUnusualPackets)
+        if hook == .forward
+          || (hook == .postrouting && hop.kind == .through
+            && !hooks.contains(.forward))
+        {
+          countDownLifetime(&states, family)
+        }
+        let isLast = isLastHop && position == hooks.count - 1
+        // Whether packets end up untracked or translated matters to the answer to the first one.
+        let keeps =
+          isLast && question.phase == .first && walks[hop.firewall].changesConnections
+        states = walks[hop.firewall].walk(
+          hook: context, states, connectionState: state, isLast: isLast && !keeps, &collector,
+          &register)
+        if collector.overflow != nil { return collector }
+      }
+      budget = walks[hop.firewall].budget
+      for state in states { note(state, &collector) }
+    }
+    for state in states {
+      walks[question.path.hops.last?.firewall ?? 0].finish(
+        state, .accepted, nil, &collector, register)
+    }
+    return collector
+  }
+
+  /// The packets before the first firewall.
+  private mutating func opening(_ question: PhaseQuestion) -> PacketState {
+    let path = question.path
+    let transport = question.transport
+    let all = IntervalSet(bitWidth: 128)
+    let cube = Cube(core: [
+      path.sources, path.destinations, transport.protocols, transport.word0, transport.word1,
+      all, all, transport.state, IntervalSet(0), transport.flags,
+    ])
+    var state = PacketState(cube: cube)
+    if !path.destinations.mayBeMulticast(path.family) {
+      state.cube.assign(IntervalSet(0), to: register.packetType)
+    }
+    return state
+  }
+
+  /// Makes packets arrive at a host: what one host knows of them the next does not.
+  private mutating func enter(
+    _ hop: Hop, _ states: inout [PacketState], _ question: PhaseQuestion
+  ) {
+    let named = hop.interface.flatMap { InterfaceName($0) }.map { IntervalSet($0.rawValue) }
+    let interface = named ?? Self.ordinaryInterfaces
+    let none = IntervalSet(InterfaceName.none.rawValue)
+    let sendersMark =
+      hop.kind == .outbound && question.coversUnusualPackets
+      ? IntervalSet(bitWidth: 32) : IntervalSet(0)
+    for index in states.indices {
+      states[index].unknownDimensions.removeAll { $0 == .mark || $0 == .outputName }
+      states[index].cube.assign(sendersMark, to: .mark)
+      switch hop.kind {
+      case .outbound:
+        states[index].cube.assign(none, to: .inputName)
+        states[index].cube.assign(interface, to: .outputName)
+      case .through:
+        states[index].cube.assign(interface, to: .inputName)
+        states[index].cube.assign(Self.ordinaryInterfaces, to: .outputName)
+      case .inbound:
+        states[index].cube.assign(interface, to: .inputName)
+        states[index].cube.assign(none, to: .outputName)
+      }
+      // A new entry has no mark; one that is there may have any.
+      let connectionMark = register.connectionMark
+      if question.transport.state == IntervalSet(ConnectionBits.new) {
+        states[index].cube.assign(IntervalSet(0), to: connectionMark)
+      } else {
+        states[index].forget(connectionMark, domain: IntervalSet(bitWidth: 32))
+      }
+    }
+  }
+
+  /// Every interface but the loopback and none at all.
+  static let ordinaryInterfaces: IntervalSet = {
+    let loopback = InterfaceName("lo").map { IntervalSet($0.rawValue) } ?? .empty
+    return IntervalSet(bitWidth: 128)
+      .subtracting(IntervalSet(InterfaceName.none.rawValue)).subtracting(loopback)
+  }()
+
+  /// Frames that cross a bridge meet its family's chains too, and whether they do is not in the
+  /// ruleset.
+  private mutating func doubtBridges(
+    _ hop: Hop, _ states: inout [PacketState], _ collector: inout FateCollector
+  ) {
+    guard walks[hop.firewall].mayFilterBridgedFrames else { return }
+    let isFiltered = register.variable(
+      "whether frames pass a bridge and its chains", valueCount: 2, kind: .unknown)
+    for index in states.indices {
+      var lost = states[index]
+      lost.cube.assign(IntervalSet(1), to: isFiltered)
+      walks[hop.firewall].finish(lost, .dropped, nil, &collector, register)
+      states[index].cube.assign(IntervalSet(0), to: isFiltered)
+    }
+  }
+
+  /// Routers count the packet's lifetime down before the forward hook.
+  private mutating func countDownLifetime(_ states: inout [PacketState], _ family: IPFamily) {
+    guard let lifetime = register.knownField(family == .ipv4 ? "ip ttl" : "ip6 hoplimit") else {
+      return
+    }
+    let domain = register.domain(of: lifetime, in: family)
+    var forwarded: [PacketState] = []
+    for state in states {
+      var state = state
+      let alive = (state.cube[lifetime] ?? domain).intersection(
+        IntervalSet(Interval(2, 255)))
+      if alive.isEmpty { continue }
+      state.write(
+        IntervalSet(alive.intervals.map { Interval($0.lower - 1, $0.upper - 1) }), to: lifetime,
+        domain: domain)
+      forwarded.append(state)
+    }
+    states = forwarded
+  }
+
+  /// Notes what the way of the first packet means for the answer.
+  private func note(_ state: PacketState, _ collector: inout FateCollector) {
+    if state.cube[.connectionState]?.contains(ConnectionBits.untracked) == true {
+      collector.sawUntracked = true
+    }
+    if !state.translations.isEmpty, collector.translatedBy == nil {
+      collector.translatedBy =
+        state.path?.steps.last { step in
+          if case .translated = step.effect { true } else { false }
+        }?.location
+    }
+  }
+}
+
+extension Hop.Kind {
+  /// The hooks of the way, in order.
+  fileprivate var hooks: [Hook] {
+    switch self {
+    case .outbound: [.output, .postrouting, .egress]
+    case .through: [.ingress, .prerouting, .forward, .postrouting, .egress]
+    case .inbound: [.ingress, .prerouting, .input]
+    }
+  }
+}
+
+extension Hook {
+  fileprivate var hasOutputDevice: Bool {
+    switch self {
+    case .forward, .output, .postrouting, .egress: true
+    case .ingress, .prerouting, .input: false
+    }
+  }
+}
+
+extension IntervalSet {
+  /// Whether addresses of several hosts at once are among these (RFC 5771, RFC 4291 §2.7, RFC 919).
+  fileprivate func mayBeMulticast(_ family: IPFamily) -> Bool {
+    switch family {
+    case .ipv4: overlaps(Interval(0xE000_0000, 0xEFFF_FFFF)) || contains(0xFFFF_FFFF)
+    case .ipv6: overlaps(Interval(0xFF << 120, .max))
+    }
+  }
+}

@@ -1,0 +1,175 @@
+internal import Addresses
+internal import PacketSets
+internal import Rulesets
+internal import Scenarios
+
+/// One of the packets that a connection consists of.
+package enum Phase: Hashable, Sendable, CaseIterable {
+  /// The packet that opens it.
+  case first
+  /// What comes back.
+  case answer
+  /// What the opener sends once the answer is there.
+  case further
+}
+
+/// What one packet of a connection looks like before it meets the first firewall.
+struct PhasePackets {
+  /// The transport protocols, with the words of their headers.
+  struct Transport {
+    var protocols: IntervalSet
+    var word0: IntervalSet
+    var word1: IntervalSet
+    /// TCP flags; only read where the protocol is TCP.
+    var flags: IntervalSet
+    /// What the connection table says.
+    var state: IntervalSet
+    /// The service's name, for answers.
+    var name: String
+    /// Whether an answer is expected to come back.
+    var hasAnswer: Bool
+  }
+
+  private static let ports = IntervalSet(bitWidth: 16)
+  private static let everyWord = IntervalSet(bitWidth: 16)
+  private static let syn = IntervalSet(0x02)
+  private static let synAck = IntervalSet(0x12)
+  private static let ack = IntervalSet(0x10)
+  private static let established = IntervalSet(ConnectionBits.established)
+
+  /// ICMPv6 types that connection tracking leaves untracked: multicast listener discovery and
+  /// neighbour discovery (net/netfilter/nf_conntrack_proto_icmpv6.c, `noct_valid_new`).
+  private static let untrackedICMPv6Types: [UInt8] = [130, 131, 132, 133, 134, 135, 136, 143]
+
+  /// The packets that open a connection to a service.
+  ///
+  /// - Parameter mustWork: Whether the connection is expected to work; then port 0, which nothing
+  ///   can listen on or send from (RFC 6335 §6), is not asked about.
+  static func opening(_ service: Service, of flow: Flow, in family: IPFamily, mustWork: Bool)
+    -> [Transport]
+  {
+    let state = IntervalSet(flow.state.bit)
+    let usable = mustWork ? IntervalSet(Interval(1, 65_535)) : ports
+    let sourcePorts = flow.sourcePorts ?? usable
+    let hasAnswer = !service.isOneWay
+    func transport(_ protocols: IntervalSet, _ word0: IntervalSet, _ word1: IntervalSet)
+      -> Transport
+    {
+      Transport(
+        protocols: protocols, word0: word0, word1: word1, flags: flow.state == .new ? syn : ack,
+        state: state, name: service.name, hasAnswer: hasAnswer)
+    }
+    func number(_ transportProtocol: TransportProtocol) -> IntervalSet {
+      IntervalSet(UInt128(transportProtocol.rawValue))
+    }
+    switch service.kind {
+    case .ports(let transportProtocol, let destinationPorts):
+      return [transport(number(transportProtocol), sourcePorts, destinationPorts)]
+    case .transport(let transportProtocol):
+      let hasPorts = transportProtocol.hasPorts
+      return [
+        transport(
+          number(transportProtocol), hasPorts ? sourcePorts : everyWord,
+          hasPorts ? usable : everyWord)
+      ]
+    case .icmp(let type, let code):
+      guard family == .ipv4 else { return [] }
+      return icmp(.icmp, words(type, code), state: state, service)
+    case .icmpv6(let type, let code):
+      guard family == .ipv6 else { return [] }
+      return icmp(.icmpv6, words(type, code), state: state, service)
+    case .any:
+      let icmpKind: TransportProtocol = family == .ipv4 ? .icmp : .icmpv6
+      let withPorts: [TransportProtocol] = [.udp, .udplite, .dccp, .sctp]
+      let apart = ([.tcp, icmpKind] + withPorts).map { Interval(UInt128($0.rawValue)) }
+      let others = IntervalSet(bitWidth: 8).subtracting(IntervalSet(apart))
+      return [
+        transport(number(.tcp), sourcePorts, usable),
+        transport(
+          IntervalSet(withPorts.map { Interval(UInt128($0.rawValue)) }), sourcePorts, usable),
+        transport(others, everyWord, everyWord),
+      ] + icmp(icmpKind, everyWord, state: state, service)
+    }
+  }
+
+  /// ICMP messages, by whether connection tracking follows them and an answer comes back.
+  private static func icmp(
+    _ transportProtocol: TransportProtocol, _ words: IntervalSet, state: IntervalSet,
+    _ service: Service
+  ) -> [Transport] {
+    func types(_ numbers: [UInt8]) -> IntervalSet {
+      IntervalSet(numbers.map { Interval(UInt128($0) << 8, UInt128($0) << 8 | 0xFF) })
+    }
+    let echo = types([transportProtocol == .icmp ? 8 : 128])
+    let untracked =
+      transportProtocol == .icmpv6 ? types(untrackedICMPv6Types) : IntervalSet.empty
+    let isNew = state == IntervalSet(ConnectionBits.new)
+    let parts: [(words: IntervalSet, state: IntervalSet, answers: Bool)] = [
+      (words.intersection(echo), state, true),
+      (
+        words.intersection(untracked),
+        isNew ? IntervalSet(ConnectionBits.untracked) : state, false
+      ),
+      (words.subtracting(echo).subtracting(untracked), state, false),
+    ]
+    return parts.filter { !$0.words.isEmpty }.map { part in
+      Transport(
+        protocols: IntervalSet(UInt128(transportProtocol.rawValue)), word0: part.words,
+        word1: everyWord, flags: syn, state: part.state, name: service.name,
+        hasAnswer: part.answers && !service.isOneWay)
+    }
+  }
+
+  /// The first 16 bits of an ICMP header.
+  private static func words(_ type: UInt8?, _ code: UInt8?) -> IntervalSet {
+    let types = type.map { UInt128($0)...UInt128($0) } ?? 0...255
+    guard let code else {
+      return IntervalSet(Interval(types.lowerBound << 8, types.upperBound << 8 | 0xFF))
+    }
+    return IntervalSet(types.map { Interval($0 << 8 | UInt128(code)) })
+  }
+
+  /// The packets that come back.
+  static func answer(to opening: Transport) -> Transport {
+    var answer = opening
+    answer.state = established
+    answer.flags = synAck
+    if opening.protocols == IntervalSet(UInt128(TransportProtocol.icmp.rawValue)) {
+      answer.word0 = IntervalSet(
+        opening.word0.intervals.map { Interval($0.lower & 0xFF, $0.upper & 0xFF) })
+    } else if opening.protocols == IntervalSet(UInt128(TransportProtocol.icmpv6.rawValue)) {
+      answer.word0 = IntervalSet(
+        opening.word0.intervals.map {
+          Interval($0.lower & 0xFF | 129 << 8, $0.upper & 0xFF | 129 << 8)
+        })
+    } else {
+      answer.word0 = opening.word1
+      answer.word1 = opening.word0
+    }
+    return answer
+  }
+
+  /// The packets that the opener of a TCP connection sends next; nil for other protocols.
+  static func further(after opening: Transport) -> Transport? {
+    guard opening.protocols == IntervalSet(UInt128(TransportProtocol.tcp.rawValue)) else {
+      return nil
+    }
+    var further = opening
+    further.state = established
+    further.flags = ack
+    return further
+  }
+}
+
+extension Flow.ConnectionState {
+  /// The state's bit, as `ct state` reads it.
+  var bit: UInt128 {
+    switch self {
+    case .new: ConnectionBits.new
+    case .established: ConnectionBits.established
+    case .related: ConnectionBits.related
+    case .invalid: ConnectionBits.invalid
+    case .untracked: ConnectionBits.untracked
+    }
+  }
+}

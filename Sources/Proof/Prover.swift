@@ -1,0 +1,222 @@
+internal import Addresses
+internal import PacketSets
+package import Rulesets
+package import Scenarios
+
+/// A firewall as the prover sees it: a ruleset and where it stands.
+package struct Firewall: Sendable {
+  package var name: String
+  package var ruleset: Ruleset
+  package var placement: FirewallDeclaration.Placement
+
+  package init(name: String, ruleset: Ruleset, placement: FirewallDeclaration.Placement) {
+    self.name = name
+    self.ruleset = ruleset
+    self.placement = placement
+  }
+}
+
+/// Proves flows against the firewalls on their way.
+///
+/// A prover keeps what it made ready of each ruleset, so that the thousandth question costs what it
+/// touches.
+package struct Prover: Sendable {
+  package let firewalls: [Firewall]
+  let interfaces: [InterfaceAssignment]
+  var walks: [RulesetWalk]
+  var register = DimensionRegister()
+
+  package init(firewalls: [Firewall], interfaces: [InterfaceAssignment] = []) {
+    self.firewalls = firewalls
+    self.interfaces = interfaces
+    walks = firewalls.enumerated().map { RulesetWalk($1.ruleset, firewall: $0) }
+  }
+
+  /// Answers whether every packet of a flow meets the fate that is expected.
+  package mutating func prove(_ flow: Flow) -> FlowProof {
+    var proof = FlowProof()
+    let paths = FlowPath.paths(
+      of: flow, placements: firewalls.map(\.placement), interfaces: interfaces)
+    let mustWork = flow.expectation == .allow
+    for path in paths {
+      var path = path
+      if mustWork {
+        // The kernel itself takes no packet from or to these, whatever the rules say.
+        path.sources = path.sources.withoutMartians(path.family)
+        path.destinations = path.destinations.withoutMartians(path.family)
+      }
+      let transports = flow.services.flatMap {
+        PhasePackets.opening($0, of: flow, in: path.family, mustWork: mustWork)
+      }
+      guard !transports.isEmpty else { continue }
+      proof.asked += 1
+      guard !path.hops.isEmpty else {
+        proof.add(
+          FlowProof.Finding(
+            path: path, phase: .first,
+            judgement: .unknown(
+              reasons: ["no firewall of the file stands on the way"], nil)), register)
+        continue
+      }
+      for transport in transports {
+        prove(flow, path, transport, mustWork: mustWork, &proof)
+        if proof.isDecided { return proof }
+      }
+    }
+    return proof
+  }
+
+  /// One path and one kind of packet: there, back, and on.
+  private mutating func prove(
+    _ flow: Flow, _ path: FlowPath, _ transport: PhasePackets.Transport, mustWork: Bool,
+    _ proof: inout FlowProof
+  ) {
+    let gates: RulesetWalk.GatePolicy = mustWork ? .notExceeded : .either
+    var question = PhaseQuestion(
+      path: path, transport: transport, phase: .first, coversUnusualPackets: !mustWork,
+      gates: gates)
+    let first = follow(question)
+    let judgement = first.judgement(
+      wanting: flow.expectation.accepts, register, in: path.family)
+    proof.observe(first)
+    proof.add(
+      FlowProof.Finding(path: path, phase: .first, judgement: judgement), register)
+    guard mustWork, case .holds = judgement, flow.state == .new else { return }
+    guard transport.hasAnswer else { return }
+
+    if first.translatedBy != nil {
+      proof.add(
+        FlowProof.Finding(
+          path: path, phase: .answer,
+          judgement: .unknown(
+            reasons: ["the connection's addresses are translated on the way"], nil)), register)
+      return
+    }
+    if first.sawUntracked {
+      // Without an entry the answer is nobody's: TCP calls it invalid, other protocols new.
+      let isTCP =
+        transport.protocols == IntervalSet(UInt128(TransportProtocol.tcp.rawValue))
+      let state = IntervalSet(isTCP ? ConnectionBits.invalid : ConnectionBits.new)
+      for hop in path.hops { question.stateAtHop[hop.firewall] = state }
+    }
+    question.phase = .answer
+    question.path = path.reversed
+    question.transport = PhasePackets.answer(to: transport)
+    let answer = follow(question)
+    proof.assume(answer)
+    proof.add(
+      FlowProof.Finding(
+        path: question.path, phase: .answer,
+        judgement: answer.judgement(
+          wanting: flow.expectation.accepts, register, in: path.family)), register)
+
+    guard !proof.isDecided, let further = PhasePackets.further(after: transport) else { return }
+    question.phase = .further
+    question.path = path
+    question.transport = further
+    if first.sawUntracked {
+      question.stateAtHop = question.stateAtHop.mapValues { _ in IntervalSet(ConnectionBits.new) }
+    }
+    let more = follow(question)
+    proof.assume(more)
+    proof.add(
+      FlowProof.Finding(
+        path: path, phase: .further,
+        judgement: more.judgement(
+          wanting: flow.expectation.accepts, register, in: path.family)), register)
+  }
+}
+
+/// What the prover found out about a flow.
+package struct FlowProof: Sendable {
+  package enum Status: Hashable, Sendable {
+    case holds
+    case fails
+    case unknown
+  }
+
+  /// What was found on one path for one packet of the connection.
+  package struct Finding: Sendable {
+    package var path: FlowPath
+    package var phase: Phase
+    package var judgement: Judgement
+    /// What the dimensions of the leaf mean, as long as they are remembered.
+    package var names: [DescribedDimension] = []
+  }
+
+  /// How many paths were asked about.
+  package fileprivate(set) var asked = 0
+  /// The first path that fails, or else that is not known, or else that holds.
+  package private(set) var finding: Finding?
+  package private(set) var status: Status = .holds
+  package private(set) var reasons: [String] = []
+  package private(set) var assumptions: [String] = []
+  /// Which fates packets of the first phase certainly meet.
+  package private(set) var sawAccepted = false
+  package private(set) var sawDropped = false
+  package private(set) var sawRejected = false
+
+  /// Whether a counterexample was found; nothing else can change the answer.
+  var isDecided: Bool { status == .fails }
+
+  mutating func observe(_ collector: FateCollector) {
+    sawAccepted = sawAccepted || collector.accepted != nil
+    sawDropped = sawDropped || collector.dropped != nil
+    sawRejected = sawRejected || !collector.rejected.isEmpty
+    assume(collector)
+  }
+
+  mutating func assume(_ collector: FateCollector) {
+    for assumption in collector.assumptions where !assumptions.contains(assumption) {
+      assumptions.append(assumption)
+    }
+  }
+
+  mutating func add(_ found: Finding, _ register: DimensionRegister) {
+    var finding = found
+    switch finding.judgement {
+    case .holds(let leaf):
+      finding.names = leaf.map { register.described($0) } ?? []
+      self.finding = self.finding ?? finding
+    case .fails(let leaf):
+      finding.names = register.described(leaf)
+      // A leaf that was doubtful on its own is a certain counterexample now.
+      switch leaf.fate {
+      case .accepted: sawAccepted = sawAccepted || finding.phase == .first
+      case .dropped: sawDropped = sawDropped || finding.phase == .first
+      case .rejected: sawRejected = sawRejected || finding.phase == .first
+      case .unknown: break
+      }
+      if status != .fails { self.finding = finding }
+      status = .fails
+    case .unknown(let because, let leaf):
+      finding.names = leaf.map { register.described($0) } ?? []
+      if status == .holds {
+        status = .unknown
+        self.finding = finding
+      }
+      for reason in because where !reasons.contains(reason) { reasons.append(reason) }
+    }
+  }
+}
+
+extension IntervalSet {
+  /// The addresses without those that no packet from or to another host can carry.
+  ///
+  /// The set is left as it is where nothing else is in it: whoever asks about the loopback means it.
+  /// Source: net/ipv4/route.c, `ip_route_input_slow`; net/ipv6/ip6_input.c, `ip6_rcv_core`.
+  fileprivate func withoutMartians(_ family: IPFamily) -> IntervalSet {
+    let martians: IntervalSet
+    switch family {
+    case .ipv4:
+      martians = IntervalSet([
+        Interval(0, 0x00FF_FFFF), Interval(0x7F00_0000, 0x7FFF_FFFF),
+        Interval(0xE000_0000, 0xEFFF_FFFF), Interval(0xFFFF_FFFF),
+      ])
+    case .ipv6:
+      martians = IntervalSet([Interval(0, 1), Interval(0xFF << 120, .max)])
+    }
+    let left = subtracting(martians)
+    return left.isEmpty ? self : left
+  }
+}

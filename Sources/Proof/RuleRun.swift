@@ -1,0 +1,311 @@
+internal import Addresses
+internal import PacketSets
+internal import Rulesets
+
+/// One rule at work on the packets that reach it.
+struct RuleRun {
+  let location: RuleLocation
+  let context: HookContext
+  let depth: Int
+  /// Packets that go on with the next rule.
+  var next: [PacketState]
+  /// Packets that return from the chain.
+  var ended: [PacketState]
+  /// Whether packets came back from a jump, so that cubes may join again.
+  var mayMerge = false
+}
+
+extension RulesetWalk {
+  /// Applies a rule to packets.
+  mutating func apply(
+    _ rule: CompiledRule, to state: PacketState, _ run: inout RuleRun, _ running: inout Running,
+    _ collector: inout FateCollector, _ register: inout DimensionRegister
+  ) {
+    guard let doubt = rule.doubt else {
+      perform(rule.actions[...], on: state, &run, &running, &collector, &register)
+      return
+    }
+    let isThere = register.variable(doubt, valueCount: 2, kind: .unknown)
+    var without = state
+    without.cube.assign(IntervalSet(0), to: isThere)
+    run.next.append(without)
+    var with = state
+    with.cube.assign(IntervalSet(1), to: isThere)
+    perform(rule.actions[...], on: with, &run, &running, &collector, &register)
+  }
+
+  /// Carries out what is left of a rule.
+  mutating func perform(
+    _ actions: ArraySlice<CompiledRule.Action>, on state: PacketState, _ run: inout RuleRun,
+    _ running: inout Running, _ collector: inout FateCollector,
+    _ register: inout DimensionRegister
+  ) {
+    guard let action = actions.first else {
+      var state = state
+      note(.wentOn, &state, run)
+      run.next.append(state)
+      return
+    }
+    let rest = actions.dropFirst()
+    switch action {
+    case .require(let condition):
+      if case .never = condition.test {
+        run.next.append(state)
+        return
+      }
+      let (holds, breaks) = state.cube.divide(by: condition)
+      run.next += breaks.map { state.with($0) }
+      for cube in holds {
+        guard case .unknown(let text) = condition.test else {
+          perform(rest, on: state.with(cube), &run, &running, &collector, &register)
+          continue
+        }
+        fork(state.with(cube), text, .unknown, &run, &register) { walk, matched, run, register in
+          walk.perform(rest, on: matched, &run, &running, &collector, &register)
+        }
+      }
+    case .verdict(let verdict):
+      decide(verdict, rest, state, &run, &running, &collector, &register)
+    case .verdictMap(let lookup):
+      lookUp(lookup, rest, state, &run, &running, &collector, &register)
+    case .reject(let rejection, let guards):
+      let (inside, outside) = state.cube.split(by: guards)
+      run.next += outside.map { state.with($0) }
+      guard let inside else { return }
+      var refused = state.with(inside)
+      note(.reject(rejection), &refused, run)
+      finish(refused, .rejected(rejection), run.location, &collector, register)
+    case .gate(let gate):
+      pass(gate, rest, state, &run, &running, &collector, &register)
+    case .write(let selector, let value):
+      write(selector, value, rest, state, &run, &running, &collector, &register)
+    case .notrack:
+      var state = state
+      // Once an entry was looked up, notrack does nothing (net/netfilter/nft_ct.c,
+      // nft_notrack_eval); before that the state reads as invalid.
+      if state.cube[.connectionState] == IntervalSet(ConnectionBits.invalid),
+        run.context.hook == .prerouting || run.context.hook == .output
+      {
+        state.cube.assign(IntervalSet(ConnectionBits.untracked), to: .connectionState)
+      }
+      perform(rest, on: state, &run, &running, &collector, &register)
+    case .translate(let translation, let guards):
+      let (inside, outside) = state.cube.split(by: guards)
+      run.next += outside.map { state.with($0) }
+      guard let inside else { return }
+      var translated = state.with(inside)
+      translate(translation, &translated, run.context, register)
+      note(.translated(translation.kind), &translated, run)
+      accept(translated, run.location, &running, &collector, register)
+    case .anything(let text):
+      anything(text, rest, state, &run, &running, &collector, &register)
+    case .diverts(let text):
+      let fate = register.variable(text, valueCount: 2, kind: .unknown)
+      for value in 0..<2 {
+        var way = state
+        way.cube.assign(IntervalSet(UInt128(value)), to: fate)
+        note(.notKnown, &way, run)
+        if value == 0 {
+          finish(way, .dropped, run.location, &collector, register)
+        } else {
+          accept(way, run.location, &running, &collector, register)
+        }
+      }
+    }
+  }
+
+  /// Goes both ways at something that may hold or not: on through `body`, and past the rule.
+  private mutating func fork(
+    _ state: PacketState, _ name: String, _ kind: DimensionRegister.Kind, _ run: inout RuleRun,
+    _ register: inout DimensionRegister,
+    _ body: (inout RulesetWalk, PacketState, inout RuleRun, inout DimensionRegister) -> Void
+  ) {
+    let variable = register.variable(name, valueCount: 2, kind: kind)
+    var without = state
+    without.cube.assign(IntervalSet(0), to: variable)
+    var with = state
+    with.cube.assign(IntervalSet(1), to: variable)
+    run.next.append(without)
+    body(&self, with, &run, &register)
+    run.mayMerge = true
+  }
+
+  private func note(_ effect: PathStep.Effect, _ state: inout PacketState, _ run: RuleRun) {
+    state.passed(
+      PathStep(firewall: firewall, hook: run.context.hook, location: run.location, effect: effect))
+  }
+
+  private mutating func decide(
+    _ verdict: Verdict, _ rest: ArraySlice<CompiledRule.Action>, _ state: PacketState,
+    _ run: inout RuleRun, _ running: inout Running, _ collector: inout FateCollector,
+    _ register: inout DimensionRegister
+  ) {
+    var state = state
+    switch verdict {
+    case .continue:
+      perform(rest, on: state, &run, &running, &collector, &register)
+    case .accept:
+      note(.verdict(verdict), &state, run)
+      accept(state, run.location, &running, &collector, register)
+    case .drop:
+      note(.verdict(verdict), &state, run)
+      finish(state, .dropped, run.location, &collector, register)
+    case .return:
+      note(.verdict(verdict), &state, run)
+      run.ended.append(state)
+    case .jump(let chain):
+      note(.verdict(verdict), &state, run)
+      run.next += call(chain, state, run, &running, &collector, &register)
+      run.mayMerge = true
+    case .goto(let chain):
+      note(.verdict(verdict), &state, run)
+      run.ended += call(chain, state, run, &running, &collector, &register)
+    }
+  }
+
+  private mutating func lookUp(
+    _ lookup: Lookup, _ rest: ArraySlice<CompiledRule.Action>, _ state: PacketState,
+    _ run: inout RuleRun, _ running: inout Running, _ collector: inout FateCollector,
+    _ register: inout DimensionRegister
+  ) {
+    guard let guards = lookup.guards else {
+      run.next.append(state)
+      return
+    }
+    let (readable, unreadable) = state.cube.split(by: guards)
+    run.next += unreadable.map { state.with($0) }
+    guard let readable else { return }
+    if let unknown = lookup.unknown {
+      anything(unknown, rest, state.with(readable), &run, &running, &collector, &register)
+      return
+    }
+    var left = [readable]
+    for branch in lookup.branches {
+      if left.isEmpty { break }
+      var missed: [Cube] = []
+      for cube in left {
+        let (hits, misses) = cube.divide(byAnyOf: branch.boxes)
+        missed += misses
+        for hit in hits {
+          found(
+            branch.data, branch.doubt, rest, state.with(hit), &run, &running, &collector, &register)
+        }
+      }
+      left = missed
+    }
+    for cube in left {
+      if let data = lookup.catchAll {
+        found(data, nil, rest, state.with(cube), &run, &running, &collector, &register)
+      } else {
+        run.next.append(state.with(cube))
+      }
+    }
+  }
+
+  private mutating func found(
+    _ data: ElementData?, _ doubt: String?, _ rest: ArraySlice<CompiledRule.Action>,
+    _ state: PacketState, _ run: inout RuleRun, _ running: inout Running,
+    _ collector: inout FateCollector, _ register: inout DimensionRegister
+  ) {
+    guard case .verdict(let verdict) = data else {
+      anything("an element that is no verdict", rest, state, &run, &running, &collector, &register)
+      return
+    }
+    guard let doubt else {
+      decide(verdict, rest, state, &run, &running, &collector, &register)
+      return
+    }
+    fork(state, doubt, .unknown, &run, &register) { walk, hit, run, register in
+      walk.decide(verdict, rest, hit, &run, &running, &collector, &register)
+    }
+  }
+
+  private mutating func pass(
+    _ gate: Gate, _ rest: ArraySlice<CompiledRule.Action>, _ state: PacketState,
+    _ run: inout RuleRun, _ running: inout Running, _ collector: inout FateCollector,
+    _ register: inout DimensionRegister
+  ) {
+    let usual = gate.passesWhenNotExceeded
+    switch (gates, usual) {
+    case (.notExceeded, let passes?):
+      collector.assume("\(gate.text) not exceeded")
+      if passes {
+        perform(rest, on: state, &run, &running, &collector, &register)
+      } else {
+        run.next.append(state)
+      }
+    case (.notExceeded, nil), (.either, _), (.unknown, _):
+      let kind: DimensionRegister.Kind = gates == .either && usual != nil ? .gate : .unknown
+      let name = kind == .gate ? gate.text + (usual == true ? "" : " exceeded") : gate.text
+      fork(state, name, kind, &run, &register) { walk, passed, run, register in
+        walk.perform(rest, on: passed, &run, &running, &collector, &register)
+      }
+    }
+  }
+
+  /// Every way that a statement nobody knows can go.
+  private mutating func anything(
+    _ text: String, _ rest: ArraySlice<CompiledRule.Action>, _ state: PacketState,
+    _ run: inout RuleRun, _ running: inout Running, _ collector: inout FateCollector,
+    _ register: inout DimensionRegister
+  ) {
+    let way = register.variable(text, valueCount: 4, kind: .unknown)
+    var changed = state
+    for dimension in [Dimension.mark, register.connectionMark] {
+      changed.forget(dimension, domain: register.domain(of: dimension, in: run.context.family))
+    }
+    func along(_ value: UInt128) -> PacketState {
+      var state = changed
+      state.cube.assign(IntervalSet(value), to: way)
+      return state
+    }
+    run.next.append(along(0))
+    perform(rest, on: along(1), &run, &running, &collector, &register)
+    var passed = along(2)
+    note(.notKnown, &passed, run)
+    accept(passed, run.location, &running, &collector, register)
+    var lost = along(3)
+    note(.notKnown, &lost, run)
+    finish(lost, .dropped, run.location, &collector, register)
+    run.mayMerge = true
+  }
+
+  /// Network address translation: the new addresses are not followed, so they are forgotten.
+  private func translate(
+    _ translation: Translation, _ state: inout PacketState, _ context: HookContext,
+    _ register: DimensionRegister
+  ) {
+    state.translations.insert(translation.kind)
+    let changed: [Dimension]
+    switch translation.kind {
+    case .source, .masquerade:
+      changed = [.sourceAddress, .transportWord0]
+    case .destination, .redirect:
+      changed = [.destinationAddress, .transportWord1]
+      state.isRerouted = true
+    }
+    for dimension in changed {
+      state.forget(dimension, domain: register.domain(of: dimension, in: context.family))
+    }
+  }
+}
+
+extension PacketState {
+  /// The same history with another cube.
+  func with(_ cube: Cube) -> PacketState {
+    var state = self
+    state.cube = cube
+    return state
+  }
+}
+
+/// The bits that `ct state` reads.
+///
+/// Source: include/net/netfilter/nf_conntrack_common.h, `NF_CT_STATE_BIT`; nft(8).
+enum ConnectionBits {
+  static let invalid: UInt128 = 1
+  static let established: UInt128 = 2
+  static let related: UInt128 = 4
+  static let new: UInt128 = 8
+  static let untracked: UInt128 = 64
+}
