@@ -9,6 +9,7 @@ let package = Package(
     // Layer 1: vocabulary.
     .target(name: "Addresses"),
     .target(name: "Diagnostics"),
+    .target(name: "Documents"),
 
     // Layer 2: the model, what is asked of it, what was answered.
     .target(name: "Rulesets", dependencies: ["Addresses", "Diagnostics"]),
@@ -22,6 +23,8 @@ let package = Package(
       dependencies: [
         "Addresses", "Diagnostics", "Outcomes", "PacketSets", "Rulesets", "Scenarios",
       ]),
+    .target(
+      name: "NftablesFrontend", dependencies: ["Addresses", "Diagnostics", "Documents", "Rulesets"]),
 
     // Layer 5: the tool.
     .executableTarget(name: "portproof", dependencies: ["Diagnostics"]),
@@ -29,6 +32,10 @@ let package = Package(
     // Tests, one target per target.
     .testTarget(name: "AddressesTests", dependencies: ["Addresses"]),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
+    .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
+    .testTarget(
+      name: "NftablesFrontendTests",
+      dependencies: ["Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Rulesets"]),
   ],
   swiftLanguageModes: [.v6]
 )
