@@ -21,6 +21,8 @@ let package = Package(
     // Tests, one target per target.
     .testTarget(name: "AddressesTests", dependencies: ["Addresses"]),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
+    .testTarget(
+      name: "ScenariosTests", dependencies: ["Addresses", "Diagnostics", "Outcomes", "Scenarios"]),
   ],
   swiftLanguageModes: [.v6]
 )
