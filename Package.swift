@@ -36,6 +36,8 @@ let package = Package(
     .testTarget(
       name: "NftablesFrontendTests",
       dependencies: ["Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Rulesets"]),
+    .testTarget(
+      name: "ScenariosTests", dependencies: ["Addresses", "Diagnostics", "Outcomes", "Scenarios"]),
   ],
   swiftLanguageModes: [.v6]
 )
