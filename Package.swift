@@ -32,6 +32,13 @@ let package = Package(
     // Tests, one target per target.
     .testTarget(name: "AddressesTests", dependencies: ["Addresses"]),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
+    .testTarget(name: "PacketSetsTests", dependencies: ["Addresses", "PacketSets"]),
+    .testTarget(
+      name: "ProofTests",
+      dependencies: [
+        "Addresses", "Diagnostics", "NftablesFrontend", "Outcomes", "Proof", "Rulesets",
+        "Scenarios",
+      ]),
     .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
     .testTarget(
       name: "NftablesFrontendTests",

@@ -1,3 +1,4 @@
+internal import Addresses
 internal import PacketSets
 
 /// For which packets a match holds.
@@ -11,6 +12,8 @@ struct Condition {
     /// In one of these boxes, which need not be disjoint.
     case anyOf([[Constraint]])
     case noneOf([[Constraint]])
+    /// Decided by values that only a cube knows to be few.
+    case computed(ComputedTest)
     /// May hold or not, for this reason.
     case unknown(String)
   }
@@ -25,8 +28,56 @@ struct Condition {
     switch test {
     case .always: guards
     case .anyOf(let boxes) where boxes.count == 1: guards + boxes[0]
-    case .anyOf, .noneOf, .never, .unknown: nil
+    case .anyOf, .noneOf, .never, .computed, .unknown: nil
     }
+  }
+
+  /// The condition as it is for the packets of a cube.
+  func resolved(for cube: Cube, in register: DimensionRegister, _ family: IPFamily) -> Condition {
+    guard case .computed(let test) = test else { return self }
+    let domain = register.domain(of: test.dimension, in: family)
+    guard let accepted = (cube[test.dimension] ?? domain).filtered(test.accepts) else {
+      return Condition(guards: guards, test: .unknown(test.text))
+    }
+    if accepted.isEmpty { return Condition(guards: guards, test: .never) }
+    return Condition(
+      guards: guards, test: .anyOf([[Constraint(test.dimension, accepted, domain: domain)]]))
+  }
+}
+
+/// A test of some bits of a field, as in `meta mark & 0xf == 0x2`.
+///
+/// The numbers that pass it can be too many intervals to list; for the few values that packets on
+/// their way really have it is decided one by one.
+struct ComputedTest {
+  let dimension: Dimension
+  let shift: Int
+  let width: Int
+  let mask: UInt128
+  let flip: UInt128
+  let values: IntervalSet
+  let isNegated: Bool
+  /// The match as nft writes it.
+  let text: String
+
+  func accepts(_ whole: UInt128) -> Bool {
+    let bits = whole >> UInt128(shift) & Proof.mask(width)
+    return values.contains(bits & mask ^ flip) != isNegated
+  }
+}
+
+extension IntervalSet {
+  /// The members that pass a test; nil where there are too many to ask each.
+  func filtered(_ isIncluded: (UInt128) -> Bool, budget: UInt128 = 4_096) -> IntervalSet? {
+    var left = budget
+    for interval in intervals {
+      guard interval.span < left else { return nil }
+      left -= interval.span + 1
+    }
+    return IntervalSet(
+      intervals.flatMap { interval in
+        (interval.lower...interval.upper).filter(isIncluded).map { Interval($0) }
+      })
   }
 }
 
@@ -42,7 +93,7 @@ extension Cube {
     switch condition.test {
     case .never:
       return ([], [self])
-    case .always, .unknown:
+    case .always, .unknown, .computed:
       return ([readable], unreadable)
     case .anyOf(let boxes):
       let (inside, outside) = readable.divide(byAnyOf: boxes)

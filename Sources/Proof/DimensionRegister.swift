@@ -72,7 +72,8 @@ package struct DimensionRegister: Sendable {
     case .transportProtocol, .tcpFlags: IntervalSet(bitWidth: 8)
     case .transportWord0, .transportWord1: IntervalSet(bitWidth: 16)
     case .inputName, .outputName: IntervalSet(bitWidth: 128)
-    case .connectionState, .mark: IntervalSet(bitWidth: 32)
+    case .mark: IntervalSet(bitWidth: 32)
+    case .connectionState: ConnectionBits.every
     default: self[dimension].domain
     }
   }

@@ -94,10 +94,8 @@ extension Prover {
         "name the ruleset that filters these hosts: `firewall NAME = nft \"FILE\" on HOSTS`, or --ruleset FILE"
       return
     }
-    guard let leaf else {
-      outcome.code = "unknown.too-complex"
-      return
-    }
+    if proof.isTooComplex { outcome.code = "unknown.too-complex" }
+    guard let leaf else { return }
     outcome.decidedBy = leaf.location.map { citation(of: $0, at: leaf.firewall, sources) }
     outcome.counterexample = packet(leaf, finding)
     outcome.trace = trace(of: leaf, sources)

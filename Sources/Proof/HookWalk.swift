@@ -92,7 +92,7 @@ extension RulesetWalk {
     if state.cube[.connectionState] == IntervalSet(ConnectionBits.untracked) { return }
     state.cube.assign(connectionState, to: .connectionState)
     if state.hasOwnZone {
-      state.cube.assign(IntervalSet(bitWidth: 32), to: .connectionState)
+      state.cube.assign(ConnectionBits.every, to: .connectionState)
       state.unknownDimensions.append(.connectionState)
     }
   }

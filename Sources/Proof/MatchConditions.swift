@@ -140,8 +140,16 @@ struct MatchConditions {
         let boxes = boxes(
           slices, mask: fieldMask, flip: flip, values, in: register)
       else {
+        let text = RulePrinter.text(of: .match(match), in: table)
+        guard slices.count == 1, case .dimension(let dimension) = slices[0].source else {
+          return Condition(guards: guards, test: .unknown(text))
+        }
         return Condition(
-          guards: guards, test: .unknown(RulePrinter.text(of: .match(match), in: table)))
+          guards: guards,
+          test: .computed(
+            ComputedTest(
+              dimension: dimension, shift: slices[0].shift, width: slices[0].width,
+              mask: fieldMask, flip: flip, values: values, isNegated: isNegated, text: text)))
       }
       return Condition(guards: guards, test: isNegated ? .noneOf(boxes) : .anyOf(boxes))
     }
@@ -181,6 +189,16 @@ struct MatchConditions {
     _ values: IntervalSet, in register: DimensionRegister
   ) -> [[Constraint]]? {
     let width = slices.reduce(0) { $0 + $1.width }
+    if slices.count == 1, case .dimension(let dimension) = slices[0].source,
+      fieldMask & mask(width) != mask(width) || flip != 0,
+      let set = register.domain(of: dimension, in: context.family).filtered({ whole in
+        let bits = whole >> UInt128(slices[0].shift) & mask(width)
+        return values.contains(bits & fieldMask ^ flip)
+      })
+    {
+      let domain = register.domain(of: dimension, in: context.family)
+      return set.isEmpty ? [] : [[Constraint(dimension, set, domain: domain)]]
+    }
     guard let plain = values.masked(by: fieldMask & mask(width), flip: flip, width: width) else {
       return nil
     }

@@ -151,6 +151,8 @@ package struct FlowProof: Sendable {
   package private(set) var status: Status = .holds
   package private(set) var reasons: [String] = []
   package private(set) var assumptions: [String] = []
+  /// Whether a question fell into more pieces than the budget allows.
+  package private(set) var isTooComplex = false
   /// Which fates packets of the first phase certainly meet.
   package private(set) var sawAccepted = false
   package private(set) var sawDropped = false
@@ -166,7 +168,17 @@ package struct FlowProof: Sendable {
     assume(collector)
   }
 
+  private mutating func observe(_ fate: Leaf.Fate) {
+    switch fate {
+    case .accepted: sawAccepted = true
+    case .dropped: sawDropped = true
+    case .rejected: sawRejected = true
+    case .unknown: break
+    }
+  }
+
   mutating func assume(_ collector: FateCollector) {
+    isTooComplex = isTooComplex || collector.overflow != nil
     for assumption in collector.assumptions where !assumptions.contains(assumption) {
       assumptions.append(assumption)
     }
@@ -176,17 +188,13 @@ package struct FlowProof: Sendable {
     var finding = found
     switch finding.judgement {
     case .holds(let leaf):
+      if let leaf, finding.phase == .first { observe(leaf.fate) }
       finding.names = leaf.map { register.described($0) } ?? []
       self.finding = self.finding ?? finding
     case .fails(let leaf):
       finding.names = register.described(leaf)
       // A leaf that was doubtful on its own is a certain counterexample now.
-      switch leaf.fate {
-      case .accepted: sawAccepted = sawAccepted || finding.phase == .first
-      case .dropped: sawDropped = sawDropped || finding.phase == .first
-      case .rejected: sawRejected = sawRejected || finding.phase == .first
-      case .unknown: break
-      }
+      if finding.phase == .first { observe(leaf.fate) }
       if status != .fails { self.finding = finding }
       status = .fails
     case .unknown(let because, let leaf):

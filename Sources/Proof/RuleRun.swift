@@ -53,6 +53,7 @@ extension RulesetWalk {
         run.next.append(state)
         return
       }
+      let condition = condition.resolved(for: state.cube, in: register, run.context.family)
       let (holds, breaks) = state.cube.divide(by: condition)
       run.next += breaks.map { state.with($0) }
       for cube in holds {
@@ -308,4 +309,8 @@ enum ConnectionBits {
   static let related: UInt128 = 4
   static let new: UInt128 = 8
   static let untracked: UInt128 = 64
+
+  /// One packet has exactly one of them.
+  static let every = IntervalSet(
+    [invalid, established, related, new, untracked].map { Interval($0) })
 }

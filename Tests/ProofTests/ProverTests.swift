@@ -1,0 +1,189 @@
+import Outcomes
+import Proof
+import Testing
+
+@Suite("The prover")
+struct ProverTests {
+  struct Case: Sendable, CustomTestStringConvertible {
+    let ruleset: String
+    let line: String
+    let code: String
+    var placed = "on hosts"
+    var testDescription: String { "\(ruleset): \(line)" }
+  }
+
+  static let cases: [Case] = [
+    // The Talos page's block mode.
+    Case(
+      ruleset: "talos-block", line: "172.20.0.9 -> 172.20.0.2 10250 tcp expect allow",
+      code: "passed verdict.allow"),
+    Case(
+      ruleset: "talos-block", line: "any -> 172.20.0.2 10250 tcp expect allow",
+      code: "failed verdict.drop"),
+    Case(
+      ruleset: "talos-block",
+      line: "any except 172.20.0.0/24 -> 172.20.0.2 10250 tcp expect deny in eth0",
+      code: "passed verdict.drop"),
+    Case(
+      ruleset: "talos-block", line: "any -> 172.20.0.2 10250 tcp expect deny",
+      code: "failed verdict.allow"),
+    Case(
+      ruleset: "talos-block", line: "any -> hosts 50000 tcp expect allow",
+      code: "passed verdict.allow"),
+    Case(
+      ruleset: "talos-block", line: "172.20.0.3 -> 172.20.0.2 2379-2380 tcp expect allow",
+      code: "passed verdict.allow"),
+    Case(
+      ruleset: "talos-block", line: "172.20.0.3 -> 172.20.0.2 2379-2381 tcp expect allow",
+      code: "failed verdict.drop"),
+    Case(
+      ruleset: "talos-block", line: "172.20.0.3-172.20.0.5 -> 172.20.0.2 2379 tcp expect allow",
+      code: "failed verdict.drop"),
+    Case(
+      ruleset: "talos-block", line: "172.20.0.3 -> 172.20.0.2 icmp type echo-request expect allow",
+      code: "passed verdict.allow"),
+    Case(
+      ruleset: "talos-block", line: "172.20.0.3 -> 172.20.0.2 icmp expect deny",
+      code: "failed verdict.allow"),
+    Case(
+      ruleset: "talos-block", line: "any -> hosts 22 tcp expect drop in eth0",
+      code: "passed verdict.drop"),
+    Case(
+      ruleset: "talos-block", line: "any -> hosts 22 tcp expect reject in eth0",
+      code: "failed verdict.drop"),
+    Case(
+      ruleset: "talos-block", line: "any -> hosts 22 tcp expect deny in siderolink",
+      code: "failed verdict.allow"),
+    // The interface is any but the trusted ones only where the line says so.
+    Case(
+      ruleset: "talos-block", line: "any -> hosts 22 tcp expect deny in eth0",
+      code: "passed verdict.drop"),
+    // Accept mode before 1.15 drops answers to a source port that a rule names.
+    Case(
+      ruleset: "talos-accept", line: "172.20.0.2 -> 8.8.8.8 443 tcp expect allow in eth0",
+      code: "failed verdict.answer-drop"),
+    Case(
+      ruleset: "talos-accept",
+      line: "172.20.0.2 -> 8.8.8.8 443 tcp expect allow from port 32768-60999",
+      code: "passed verdict.allow"),
+    // Guards: a negated port says nothing about other protocols.
+    Case(
+      ruleset: "guards", line: "any -> hosts 53 udp expect allow from port 32768-60999",
+      code: "passed verdict.allow"),
+    Case(
+      ruleset: "guards", line: "any -> hosts 53 udp expect allow",
+      code: "failed verdict.answer-drop"),
+    Case(ruleset: "guards", line: "any -> hosts 23 tcp expect drop", code: "passed verdict.drop"),
+    Case(ruleset: "guards", line: "any -> hosts 22 tcp expect allow", code: "passed verdict.allow"),
+    // Without an input device `iifname` reads as empty, so the negation matches.
+    Case(
+      ruleset: "guards", line: "hosts -> 8.8.8.8 5000 udp expect deny", code: "passed verdict.drop"),
+    // Marks set by a map and read by another base chain.
+    Case(ruleset: "marks", line: "any -> hosts 80 tcp expect allow", code: "passed verdict.allow"),
+    Case(
+      ruleset: "marks", line: "10.0.0.9 -> hosts 22 tcp expect allow", code: "passed verdict.allow"),
+    Case(
+      ruleset: "marks", line: "10.0.1.9 -> hosts 22 tcp expect drop in eth0",
+      code: "passed verdict.drop"),
+    Case(ruleset: "marks", line: "any -> hosts 25 tcp expect drop", code: "passed verdict.drop"),
+    Case(
+      ruleset: "marks", line: "any -> hosts 1-1000 tcp expect deny", code: "failed verdict.allow"),
+    // goto, verdict maps, concatenated intervals; accept is local, drop is final.
+    Case(ruleset: "chains", line: "any -> hosts 9999 tcp expect drop", code: "passed verdict.drop"),
+    Case(
+      ruleset: "chains", line: "10.9.9.9 -> hosts 22 tcp expect allow", code: "passed verdict.allow"
+    ),
+    Case(
+      ruleset: "chains", line: "11.0.0.1 -> hosts 22 tcp expect drop in eth0",
+      code: "passed verdict.drop"),
+    Case(ruleset: "chains", line: "any -> hosts 80 tcp expect allow", code: "passed verdict.allow"),
+    Case(ruleset: "chains", line: "any -> hosts 81 tcp expect drop", code: "passed verdict.drop"),
+    Case(
+      ruleset: "chains", line: "any -> hosts 82 tcp expect reject with tcp-reset",
+      code: "passed verdict.reject"),
+    Case(
+      ruleset: "chains", line: "any -> hosts 82 tcp expect reject with port-unreachable",
+      code: "failed verdict.reject.tcp-reset"),
+    Case(
+      ruleset: "chains", line: "any -> hosts 53 udp expect reject with admin-prohibited",
+      code: "passed verdict.reject"),
+    Case(
+      ruleset: "chains", line: "10.0.0.16-10.0.0.20 -> hosts 1000-2000 tcp expect allow",
+      code: "passed verdict.allow"),
+    Case(
+      ruleset: "chains", line: "10.0.0.16-10.0.0.21 -> hosts 1000-2000 tcp expect allow",
+      code: "failed verdict.drop"),
+    Case(
+      ruleset: "chains", line: "10.0.0.16-10.0.0.20 -> hosts 999-2000 tcp expect allow",
+      code: "failed verdict.drop"),
+    // What is not modelled is not known, and only where it can change the answer.
+    Case(
+      ruleset: "unknowns", line: "any -> hosts 1000 tcp expect allow",
+      code: "unknown unknown.unmodelled"),
+    Case(
+      ruleset: "unknowns", line: "any -> hosts 1001 tcp expect deny",
+      code: "unknown unknown.unmodelled"),
+    Case(
+      ruleset: "unknowns", line: "any -> hosts 1002 tcp expect allow",
+      code: "unknown unknown.unmodelled"),
+    Case(
+      ruleset: "unknowns", line: "any -> hosts 1003 tcp expect allow", code: "passed verdict.allow"),
+    Case(
+      ruleset: "unknowns", line: "any -> hosts 1003 tcp expect deny", code: "failed verdict.allow"),
+    Case(
+      ruleset: "unknowns", line: "any -> hosts 1004 tcp expect drop", code: "passed verdict.drop"),
+    Case(
+      ruleset: "unknowns", line: "any -> hosts 1006 tcp expect allow",
+      code: "unknown unknown.unmodelled"),
+    Case(
+      ruleset: "unknowns", line: "any -> hosts 1007 tcp expect allow", code: "passed verdict.allow"),
+    Case(
+      ruleset: "unknowns", line: "any -> hosts 1008 tcp expect deny", code: "passed verdict.drop"),
+    // A router that translates, and one whose connections are not tracked.
+    Case(
+      ruleset: "nat", line: "inside -> outside 443 tcp expect allow",
+      code: "unknown unknown.unmodelled", placed: "between inside and outside"),
+    Case(
+      ruleset: "nat", line: "inside -> outside 22 tcp expect drop", code: "passed verdict.drop",
+      placed: "between inside and outside"),
+    Case(
+      ruleset: "nat", line: "inside -> outside 8080 tcp expect drop",
+      code: "unknown unknown.unmodelled", placed: "between inside and outside"),
+    Case(
+      ruleset: "nat", line: "fd00::2 -> fd01::2 53 udp expect allow", code: "passed verdict.allow",
+      placed: "between any and any"),
+    // Before the connection table is asked, every packet's state reads as invalid.
+    Case(
+      ruleset: "nat", line: "10.0.0.2 -> 8.8.8.8 7 tcp expect drop", code: "passed verdict.drop",
+      placed: "between inside and outside"),
+    // Nothing is allowed by silence.
+    Case(
+      ruleset: "guards", line: "10.9.0.1 -> 10.9.0.2 22 tcp expect allow",
+      code: "unknown unknown.no-firewall"),
+    Case(
+      ruleset: "guards", line: "10.9.0.1 -> 10.9.0.2 22 tcp expect deny",
+      code: "unknown unknown.no-firewall"),
+    // A host is never asked about itself.
+    Case(
+      ruleset: "talos-block",
+      line: "172.20.0.2, 8.8.8.8 -> 172.20.0.2 10250 tcp expect deny in eth0",
+      code: "passed verdict.drop"),
+    Case(
+      ruleset: "talos-block", line: "any -> hosts 22 tcp expect allow xfail \"known\"",
+      code: "passed xfail"),
+    Case(
+      ruleset: "talos-block", line: "any -> hosts 22 tcp expect deny xfail \"known\" in eth0",
+      code: "failed xfail.passed"),
+    Case(
+      ruleset: "talos-block", line: "any -> hosts 22 tcp expect deny skip \"later\"",
+      code: "skipped skipped"),
+  ]
+
+  @Test("answers", arguments: cases)
+  func answers(_ asked: Case) throws {
+    let outcome = try ProofFixture.answer(asked.line, on: asked.ruleset, placed: asked.placed)
+    #expect(
+      "\(outcome.status.rawValue) \(outcome.code)" == asked.code,
+      "\(outcome.message) \(outcome.reasons) \(String(describing: outcome.counterexample))")
+  }
+}
