@@ -78,6 +78,7 @@ enum ImpliedGuards {
   ///   - field: nft's name of the field, `dport`.
   ///   - family: the family of the table.
   ///   - established: what the rule's earlier matches settled.
+  /// - Returns: the guards, outermost layer first.
   static func guards(
     header: String, field: String, family: Family, established: Established
   ) -> [Guard] {
@@ -86,7 +87,8 @@ enum ImpliedGuards {
     case "udp": udp
     case "ip": family == .ip ? [] : ipv4
     case "ip6": family == .ip6 ? [] : ipv6
-    case "ether": family == .bridge || family == .netdev ? [] : ethernet
+    // In a bridge every frame has an Ethernet header.
+    case "ether": family == .bridge ? [] : ethernet
     case "vlan": vlan(family, established)
     case "udplite": transport(136)
     case "sctp": transport(132)
@@ -108,7 +110,7 @@ enum ImpliedGuards {
   private static func transport(_ number: UInt8) -> [Guard] { [.transport(number)] }
 
   private static func vlan(_ family: Family, _ established: Established) -> [Guard] {
-    let input: [Guard] = family == .bridge || family == .netdev ? [] : ethernet
+    let input: [Guard] = family == .bridge ? [] : ethernet
     return established.etherType == nil ? input + [.etherType(0x8100)] : input
   }
 

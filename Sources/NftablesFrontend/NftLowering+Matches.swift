@@ -14,6 +14,10 @@ extension NftLowering {
     var left = try modelledExpression(leftNode, constantsAs: .integer(bits: 32))
     if isName(right) { left = named(left, ifComparedAs: nameType(of: left)) }
     if document.boolean(right) != nil { left = presence(left) }
+    if case .selector(let selector) = left, case .payload(let field) = selector.field {
+      comparesARPOperations = field.name == "arp operation"
+    }
+    defer { comparesARPOperations = false }
     let match = try match(left, symbol, right)
     note(match)
     return .match(match)

@@ -370,7 +370,7 @@ extension NftLowering {
     case "nf_proto": return .networkProtocol
     case "ether_type": return .etherType
     case "boolean": return .boolean
-    case "arp_op": return .integer(bits: 16)
+    case "arp_op": throw NotModelled(reason: "sets of ARP operations are not covered")
     case "mh_type", "igmp_type": return .integer(bits: 8)
     case "dccp_pkttype": return .integer(bits: 4)
     case "string": return .string

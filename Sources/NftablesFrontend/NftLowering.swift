@@ -27,6 +27,8 @@ struct NftLowering {
   var tables: [TableIndex] = []
   /// What earlier matches of the rule being lowered say about its packets.
   var established = Established()
+  /// Whether the constants being lowered are ARP operations, which have no type of their own.
+  var comparesARPOperations = false
   /// The table whose rules or sets are being lowered.
   var table = 0
 
