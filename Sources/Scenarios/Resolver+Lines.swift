@@ -117,7 +117,7 @@ extension Resolver {
     if !(selfAddresses.isEmpty && (line.sources.holdsThis || line.destinations.holdsThis)) {
       claims.append(Claim(flow: flow))
     }
-    if isOnly { addDenials(of: line, flow, clauses) }
+    if isOnly { addDenials(of: line, flow, clauses, services) }
   }
 
   /// The line in canonical form, with the clauses that say which packets it covers.
@@ -157,7 +157,7 @@ extension Resolver {
   }
 
   /// Whether a service exists in one of the families.
-  private func isAnswerable(_ service: Service, _ families: Set<IPFamily>) -> Bool {
+  func isAnswerable(_ service: Service, _ families: Set<IPFamily>) -> Bool {
     service.kind.family.map(families.contains) ?? true
   }
 

@@ -28,7 +28,10 @@ extension Resolver {
   /// from all that no name holds.
   ///
   /// What of a host or a group lies in `S` is left out; two names for the same rest are asked once.
-  mutating func addDenials(of line: LineSyntax, _ allowed: Flow, _ clauses: Clauses) {
+  mutating func addDenials(
+    of line: LineSyntax, _ allowed: Flow, _ clauses: Clauses,
+    _ services: [(service: Service, span: SourceSpan)]
+  ) {
     let names = self.names()
     var seen: Set<AddressSet> = []
     for (name, addresses) in names.all {
@@ -36,14 +39,14 @@ extension Resolver {
       guard !rest.isEmpty, seen.insert(rest).inserted else { continue }
       let isWhole = rest == addresses
       addDenial(
-        line, allowed, clauses, from: rest, idSuffix: name.lowercased(),
+        line, allowed, clauses, services, from: rest, idSuffix: name.lowercased(),
         isWhole ? name : "\(name) except \(exceptionText([], line.sources))")
     }
     let outside = AddressSet.any.subtracting(names.union).subtracting(allowed.sources)
     if !outside.isEmpty {
       let isCovered = allowed.sources.isSubset(of: names.union)
       addDenial(
-        line, allowed, clauses, from: outside, idSuffix: "any",
+        line, allowed, clauses, services, from: outside, idSuffix: "any",
         "any except \(exceptionText(names.covering, isCovered ? nil : line.sources))")
     }
     let others = AddressSet.any.subtracting(allowed.sources)
@@ -55,7 +58,8 @@ extension Resolver {
   }
 
   private mutating func addDenial(
-    _ line: LineSyntax, _ allowed: Flow, _ clauses: Clauses, from sources: AddressSet,
+    _ line: LineSyntax, _ allowed: Flow, _ clauses: Clauses,
+    _ services: [(service: Service, span: SourceSpan)], from sources: AddressSet,
     idSuffix: String, _ sourceText: String
   ) {
     var flow = allowed
@@ -67,7 +71,12 @@ extension Resolver {
     guard coverage.gap == nil else { return }
     flow.families = coverage.families
     flow.sharedHosts = coverage.sharedHosts
-    flow.text = text(of: line, clauses, sources: sourceText, .deny)
+    // A service that the families of these two do not have is not asked about.
+    let places = Set(services.filter { isAnswerable($0.service, flow.families) }.map(\.span))
+    flow.services = services.filter { places.contains($0.span) }.map(\.service)
+    var asked = line
+    asked.services.removeAll { !places.contains($0.kindSpan) }
+    flow.text = text(of: asked, clauses, sources: sourceText, .deny)
     flows.append(flow)
   }
 
