@@ -6,6 +6,11 @@ let package = Package(
   name: "portproof",
   products: [.executable(name: "portproof", targets: ["portproof"])],
   targets: [
+    // Layer 0: C libraries, and the shims Swift needs.
+    .systemLibrary(
+      name: "CNftables", pkgConfig: "libnftables", providers: [.apt(["libnftables-dev"])]),
+    .target(name: "CLinuxShims"),
+
     // Layer 1: vocabulary.
     .target(name: "Addresses"),
     .target(name: "Diagnostics"),
@@ -15,12 +20,21 @@ let package = Package(
     .target(name: "Outcomes", dependencies: ["Diagnostics"]),
     .target(name: "Scenarios", dependencies: ["Addresses", "Diagnostics", "Outcomes"]),
 
+    // Layer 4: this machine.
+    .target(name: "LinuxKernel", dependencies: ["CLinuxShims"]),
+    .target(
+      name: "Netfilter", dependencies: ["CLinuxShims", "CNftables", "Diagnostics", "LinuxKernel"]),
+
     // Layer 5: the tool.
-    .executableTarget(name: "portproof", dependencies: ["Diagnostics"]),
+    .executableTarget(name: "portproof", dependencies: ["LinuxKernel", "Netfilter"]),
 
     // Tests, one target per target.
     .testTarget(name: "AddressesTests", dependencies: ["Addresses"]),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
+    .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
+    .testTarget(
+      name: "NetfilterTests",
+      dependencies: ["Diagnostics", "LinuxKernel", "Netfilter", "portproof"]),
   ],
   swiftLanguageModes: [.v6]
 )
