@@ -36,6 +36,7 @@ package enum ChildProcess {
   ///   - arguments: What follows the program's name.
   ///   - timeout: After this the child is killed.
   ///   - limit: The most bytes that it may write to standard output.
+  /// - Returns: How it ended, and what it wrote.
   /// - Throws: What starting it, or reading from it, failed with.
   package static func run(
     _ executable: String, _ arguments: [String], timeout: Duration, limit: Int

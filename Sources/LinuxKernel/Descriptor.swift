@@ -67,6 +67,7 @@ package struct Descriptor: ~Copyable, Sendable {
   /// Everything up to the end.
   ///
   /// - Parameter limit: The most bytes that are taken.
+  /// - Returns: The bytes.
   /// - Throws: What `read(2)` failed with; ``Errno/fileTooLarge`` where there is more than `limit`.
   package borrowing func readAll(limit: Int) throws(Errno) -> [UInt8] {
     var bytes: [UInt8] = []
@@ -127,6 +128,7 @@ package enum StandardStream: CInt, Sendable {
   /// Everything up to the end of the stream.
   ///
   /// - Parameter limit: The most bytes that are taken.
+  /// - Returns: The bytes.
   /// - Throws: What `read(2)` failed with; ``Errno/fileTooLarge`` where there is more than `limit`.
   package func readAll(limit: Int) throws(Errno) -> [UInt8] {
     let copy = try retrying { Int(fcntl(rawValue, F_DUPFD_CLOEXEC, 3)) }

@@ -8,6 +8,7 @@ package enum Files {
   /// - Parameters:
   ///   - path: The file; pipes and devices are read to their end.
   ///   - limit: The most bytes that are taken, by default 4 GiB.
+  /// - Returns: The bytes.
   /// - Throws: What the kernel refused; ``Errno/fileTooLarge`` where there is more than `limit`.
   package static func read(_ path: String, limit: Int = 1 << 32) throws(Errno) -> [UInt8] {
     try Descriptor(reading: path).readAll(limit: limit)

@@ -59,6 +59,7 @@ package struct NftablesReader: Sendable {
   /// - Parameters:
   ///   - path: The file.
   ///   - sources: Takes the file, and files it includes, so that diagnostics can point into them.
+  /// - Returns: The listing, or what nft has against the text.
   /// - Throws: ``NetfilterError`` where the file cannot be read or the environment does not let it
   ///   be loaded.
   package func translate(
