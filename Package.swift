@@ -14,6 +14,7 @@ let package = Package(
     // Layer 1: vocabulary.
     .target(name: "Addresses"),
     .target(name: "Diagnostics"),
+    .target(name: "Documents"),
 
     // Layer 2: the model, what is asked of it, what was answered.
     .target(name: "Rulesets", dependencies: ["Addresses", "Diagnostics"]),
@@ -26,6 +27,7 @@ let package = Package(
       name: "Netfilter", dependencies: ["CLinuxShims", "CNftables", "Diagnostics", "LinuxKernel"]),
 
     // Layer 5: the tool.
+    .target(name: "Reports", dependencies: ["Diagnostics", "Documents", "Outcomes"]),
     .executableTarget(name: "portproof", dependencies: ["LinuxKernel", "Netfilter"]),
 
     // Tests, one target per target.
@@ -35,6 +37,7 @@ let package = Package(
     .testTarget(
       name: "NetfilterTests",
       dependencies: ["Diagnostics", "LinuxKernel", "Netfilter", "portproof"]),
+    .testTarget(name: "ReportsTests", dependencies: ["Diagnostics", "Outcomes", "Reports"]),
   ],
   swiftLanguageModes: [.v6]
 )
