@@ -28,7 +28,10 @@ let package = Package(
 
     // Layer 5: the tool.
     .target(name: "Reports", dependencies: ["Diagnostics", "Documents", "Outcomes"]),
-    .executableTarget(name: "portproof", dependencies: ["LinuxKernel", "Netfilter"]),
+    .target(
+      name: "CommandLineTool",
+      dependencies: ["Diagnostics", "Documents", "LinuxKernel", "Netfilter", "Outcomes", "Reports"]),
+    .executableTarget(name: "portproof", dependencies: ["CommandLineTool", "LinuxKernel"]),
 
     // Tests, one target per target.
     .testTarget(name: "AddressesTests", dependencies: ["Addresses"]),

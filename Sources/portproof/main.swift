@@ -1,7 +1,4 @@
+import CommandLineTool
 import LinuxKernel
-import Netfilter
 
-let arguments = Array(CommandLine.arguments.dropFirst())
-if arguments.first == NetfilterChild.argument {
-  Machine.exit(NetfilterChild.run(Array(arguments.dropFirst())))
-}
+Machine.exit(Tool.run(Array(CommandLine.arguments.dropFirst())))

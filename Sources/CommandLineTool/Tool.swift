@@ -1,0 +1,44 @@
+internal import Diagnostics
+internal import LinuxKernel
+internal import Netfilter
+
+/// The tool: arguments in, exit status out.
+package enum Tool {
+  package static let version = "0.1.0"
+
+  /// Runs one command line.
+  ///
+  /// - Parameter arguments: The words after the program's name.
+  /// - Returns: The exit status.
+  package static func run(_ arguments: [String]) -> CInt {
+    if arguments.first == NetfilterChild.argument {
+      return NetfilterChild.run(Array(arguments.dropFirst()))
+    }
+    Machine.ignoreBrokenPipes()
+    do throws(Diagnostic) {
+      switch try ArgumentParser.parse(arguments) {
+      case .overview: try Console().write(HelpText.overview)
+      case .help(let command): try Console().write(HelpText.command(command.row))
+      case .version: try Console().write("portproof \(version)\n")
+      case .run(let parsed): return try run(parsed).rawValue
+      }
+      return ExitStatus.holds.rawValue
+    } catch {
+      Console().say(error)
+      return ExitStatus.unusable.rawValue
+    }
+  }
+
+  private static func run(_ arguments: ParsedArguments) throws(Diagnostic) -> ExitStatus {
+    let console = Console(arguments)
+    switch arguments.command {
+    case .doctor: return try DoctorCommand(arguments, console).run()
+    case .completions:
+      guard let shell = arguments.operands.first.flatMap(Shell.init) else {
+        preconditionFailure("the table allows exactly the names of shells")
+      }
+      try console.write(shell.completions)
+      return .holds
+    }
+  }
+}
