@@ -21,6 +21,10 @@ let package = Package(
     .target(name: "Outcomes", dependencies: ["Diagnostics"]),
     .target(name: "Scenarios", dependencies: ["Addresses", "Diagnostics", "Outcomes"]),
 
+    // Layer 3: front-ends and engines.
+    .target(
+      name: "NftablesFrontend", dependencies: ["Addresses", "Diagnostics", "Documents", "Rulesets"]),
+
     // Layer 4: this machine.
     .target(name: "LinuxKernel", dependencies: ["CLinuxShims"]),
     .target(
@@ -36,6 +40,10 @@ let package = Package(
     // Tests, one target per target.
     .testTarget(name: "AddressesTests", dependencies: ["Addresses"]),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
+    .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
+    .testTarget(
+      name: "NftablesFrontendTests",
+      dependencies: ["Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Rulesets"]),
     .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
     .testTarget(
       name: "NetfilterTests",

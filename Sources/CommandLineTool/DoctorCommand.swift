@@ -36,7 +36,7 @@ struct DoctorCommand {
   private var liveReading: Finding {
     let name = "live ruleset"
     do throws(NetfilterError) {
-      let listing = try NftablesReader().listLive()
+      let listing = try LibnftablesReader().listLive()
       return Finding(
         name: name, isWorking: true, detail: "readable (\(listing.json.count) bytes of JSON)")
     } catch {
@@ -49,7 +49,7 @@ struct DoctorCommand {
     let name = "nft text"
     var sources = SourceMap()
     do throws(NetfilterError) {
-      switch try NftablesReader().translate("/dev/null", into: &sources) {
+      switch try LibnftablesReader().translate("/dev/null", into: &sources) {
       case .loaded:
         let how = Machine.effectiveUserID == 0 ? "network" : "user and network"
         return Finding(

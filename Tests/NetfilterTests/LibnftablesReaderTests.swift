@@ -11,7 +11,7 @@ private let canUnshare: ConditionTrait = .enabled(
   "needs root: makes network namespaces and loads nftables rules")
 
 @Suite("Reading through libnftables")
-struct NftablesReaderTests {
+struct LibnftablesReaderTests {
   /// A folder with a copy of the tool that every user may run, and files for it.
   private final class Workshop {
     let folder: String
@@ -52,9 +52,9 @@ struct NftablesReaderTests {
 
   private func loaded(
     _ path: String, by executable: String
-  ) throws -> NftablesReader.Listing {
+  ) throws -> LibnftablesReader.Listing {
     var sources = SourceMap()
-    switch try NftablesReader(executable: executable).translate(path, into: &sources) {
+    switch try LibnftablesReader(executable: executable).translate(path, into: &sources) {
     case .loaded(let listing): return listing
     case .rejected(let diagnostics):
       Issue.record("rejected: \(diagnostics.map(\.message))")
@@ -62,7 +62,7 @@ struct NftablesReaderTests {
     }
   }
 
-  private func objects(_ listing: NftablesReader.Listing) throws -> [[String: Any]] {
+  private func objects(_ listing: LibnftablesReader.Listing) throws -> [[String: Any]] {
     let root = try JSONSerialization.jsonObject(with: Data(listing.json)) as? [String: Any]
     return try #require(root?["nftables"] as? [[String: Any]])
   }
@@ -133,7 +133,7 @@ struct NftablesReaderTests {
     text += "  }\n}\n"
     let path = try workshop.write("big.nft", text)
     var sources = SourceMap()
-    let result = try NftablesReader(executable: workshop.unprivileged())
+    let result = try LibnftablesReader(executable: workshop.unprivileged())
       .translate(path, into: &sources)
     guard case .rejected(let diagnostics) = result else {
       Issue.record("loaded although a chain is missing")
@@ -174,7 +174,7 @@ struct NftablesReaderTests {
     let path = try workshop.write(
       "bad.nft", "table inet t {\n  chain c {\n    tcp dport 99999 accept\n  }\n}\n")
     var sources = SourceMap()
-    let result = try NftablesReader(executable: workshop.tool).translate(path, into: &sources)
+    let result = try LibnftablesReader(executable: workshop.tool).translate(path, into: &sources)
     guard case .rejected(let diagnostics) = result, let diagnostic = diagnostics.first else {
       Issue.record("loaded")
       return
@@ -191,7 +191,7 @@ struct NftablesReaderTests {
     _ = try workshop.write("inc.nft", "table inet u {\n  chain c {\n    frobnicate\n  }\n}\n")
     let path = try workshop.write("a.nft", "include \"inc.nft\"\n")
     var sources = SourceMap()
-    let result = try NftablesReader(executable: workshop.tool).translate(path, into: &sources)
+    let result = try LibnftablesReader(executable: workshop.tool).translate(path, into: &sources)
     guard case .rejected(let diagnostics) = result else {
       Issue.record("loaded")
       return
@@ -209,7 +209,7 @@ struct NftablesReaderTests {
         + "nft -f \(path)\nnft -a list ruleset >\(workshop.folder)/before\n"
         + "\(workshop.tool) \"$@\"; code=$?\nnft -a list ruleset >\(workshop.folder)/after\n"
         + "exit $code\n:")
-    let listing = try NftablesReader(executable: wrapper).listLive()
+    let listing = try LibnftablesReader(executable: wrapper).listLive()
     #expect(try objects(listing).count { $0["rule"] != nil } == 2)
     let before = try Files.read(workshop.folder + "/before")
     #expect(before.count > 100)
@@ -218,7 +218,7 @@ struct NftablesReaderTests {
 
   @Test(canUnshare) func `the live listing without privilege says what to do`() throws {
     let workshop = try Workshop()
-    let reader = NftablesReader(executable: try workshop.unprivileged())
+    let reader = LibnftablesReader(executable: try workshop.unprivileged())
     #expect(throws: NetfilterError.notPrivileged) { try reader.listLive() }
     #expect(NetfilterError.notPrivileged.help?.contains("run as root") == true)
   }
@@ -233,7 +233,7 @@ struct NftablesReaderTests {
     let path = try workshop.write("a.nft", small)
     var sources = SourceMap()
     let error = #expect(throws: NetfilterError.self) {
-      try NftablesReader(executable: wrapper).translate(path, into: &sources)
+      try LibnftablesReader(executable: wrapper).translate(path, into: &sources)
     }
     #expect(error == .namespaceRefused(step: .user, .noSpace))
     #expect(error?.help?.contains("user.max_user_namespaces") == true)
@@ -241,13 +241,13 @@ struct NftablesReaderTests {
 
   @Test func `a crash of the child is an error of its own kind`() throws {
     let workshop = try Workshop()
-    let reader = NftablesReader(executable: try workshop.wrapper("kill -SEGV $$\n:"))
+    let reader = LibnftablesReader(executable: try workshop.wrapper("kill -SEGV $$\n:"))
     #expect(throws: NetfilterError.crashed(signal: 11)) { try reader.listLive() }
   }
 
   @Test func `a child that hangs is ended`() throws {
     let workshop = try Workshop()
-    let reader = NftablesReader(
+    let reader = LibnftablesReader(
       executable: try workshop.wrapper("exec sleep 60\n:"), timeout: .milliseconds(200))
     #expect(throws: NetfilterError.timedOut(after: .milliseconds(200))) { try reader.listLive() }
   }
@@ -255,7 +255,7 @@ struct NftablesReaderTests {
   @Test func `a file that is not there is an error`() {
     var sources = SourceMap()
     #expect(throws: NetfilterError.unreadable(path: "/nowhere.nft", .noSuchFile)) {
-      try NftablesReader().translate("/nowhere.nft", into: &sources)
+      try LibnftablesReader().translate("/nowhere.nft", into: &sources)
     }
   }
 }

@@ -5,7 +5,7 @@ internal import LinuxKernel
 ///
 /// Nothing on the machine is changed: listing is a read, and text is loaded in a network namespace
 /// that ends with the child.
-package struct NftablesReader: Sendable {
+package struct LibnftablesReader: Sendable {
   /// A ruleset as libnftables prints it.
   package struct Listing: Hashable, Sendable {
     /// What `nft -j -n -a list ruleset` prints; times of day are in UTC.
