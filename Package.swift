@@ -34,12 +34,17 @@ let package = Package(
     .target(name: "Reports", dependencies: ["Diagnostics", "Documents", "Outcomes"]),
     .target(
       name: "CommandLineTool",
-      dependencies: ["Diagnostics", "Documents", "LinuxKernel", "Netfilter", "Outcomes", "Reports"]),
+      dependencies: [
+        "Addresses", "Diagnostics", "Documents", "LinuxKernel", "Netfilter", "NftablesFrontend",
+        "Outcomes", "Reports", "Rulesets", "Scenarios",
+      ]),
     .executableTarget(name: "portproof", dependencies: ["CommandLineTool", "LinuxKernel"]),
 
     // Tests, one target per target.
     .testTarget(name: "AddressesTests", dependencies: ["Addresses"]),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
+    .testTarget(
+      name: "ScenariosTests", dependencies: ["Addresses", "Diagnostics", "Outcomes", "Scenarios"]),
     .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
     .testTarget(
       name: "NftablesFrontendTests",
@@ -48,6 +53,12 @@ let package = Package(
     .testTarget(
       name: "NetfilterTests",
       dependencies: ["Diagnostics", "LinuxKernel", "Netfilter", "portproof"]),
+    .testTarget(
+      name: "CommandLineToolTests",
+      dependencies: [
+        "CommandLineTool", "Diagnostics", "LinuxKernel", "Outcomes", "Rulesets", "Scenarios",
+      ]),
+    .testTarget(name: "EndToEndTests", dependencies: ["LinuxKernel", "portproof"]),
     .testTarget(name: "ReportsTests", dependencies: ["Diagnostics", "Outcomes", "Reports"]),
   ],
   swiftLanguageModes: [.v6]

@@ -3,10 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -114,4 +118,26 @@ int portproof_decode_status(int status, int *value) {
   }
   *value = WTERMSIG(status);
   return 1;
+}
+
+int portproof_own_addresses(struct portproof_address *addresses, int capacity, int *count) {
+  struct ifaddrs *list;
+  if (getifaddrs(&list) != 0) return errno;
+  *count = 0;
+  for (struct ifaddrs *each = list; each != NULL; each = each->ifa_next) {
+    if (each->ifa_addr == NULL || (each->ifa_flags & IFF_LOOPBACK) != 0) continue;
+    int family = each->ifa_addr->sa_family;
+    if (family != AF_INET && family != AF_INET6) continue;
+    if (*count < capacity) {
+      struct portproof_address *address = &addresses[*count];
+      address->is_ipv6 = family == AF_INET6;
+      if (family == AF_INET6)
+        memcpy(address->octets, &((struct sockaddr_in6 *)each->ifa_addr)->sin6_addr, 16);
+      else
+        memcpy(address->octets, &((struct sockaddr_in *)each->ifa_addr)->sin_addr, 4);
+    }
+    *count += 1;
+  }
+  freeifaddrs(list);
+  return 0;
 }

@@ -1,5 +1,6 @@
 /// Every command of the tool, under the name the user writes.
 enum CommandName: String, Hashable, Sendable, CaseIterable {
+  case lint
   case doctor
   case completions
 }
@@ -39,6 +40,15 @@ struct CommandRow: Sendable {
   }
 }
 
+extension CommandRow.Operand {
+  /// Scenario files, at least one.
+  fileprivate static var scenarios: Self {
+    Self(
+      name: "FILE", value: .file, isRequired: true, isRepeatable: true,
+      help: "scenario files (*.scn)")
+  }
+}
+
 /// How output is written.
 enum Format: String, Hashable, Sendable, CaseIterable {
   case terminal
@@ -49,6 +59,11 @@ enum Format: String, Hashable, Sendable, CaseIterable {
 extension CommandName {
   var row: CommandRow {
     switch self {
+    case .lint:
+      CommandRow(
+        name: self, summary: "say what is wrong with scenario files", operands: [.scenarios],
+        options: [], formats: [.terminal],
+        examples: [("portproof lint cluster.scn", "errors and warnings, all at once")])
     case .doctor:
       CommandRow(
         name: self, summary: "say what this machine can do, and what to change where it cannot",

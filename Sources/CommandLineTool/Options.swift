@@ -95,7 +95,7 @@ extension OptionName {
     case .ruleset:
       OptionRow(
         name: self, value: .file,
-        help: "a ruleset: output of `nft -j list ruleset`, or nft text (a file ending in .nft)")
+        help: "a ruleset: output of `nft -j list ruleset`, or nft text")
     case .verbose: OptionRow(name: self, value: .none, help: "one line for every line that holds")
     case .version: OptionRow(name: self, value: .none, help: "show the version")
     }

@@ -32,6 +32,7 @@ package enum Tool {
   private static func run(_ arguments: ParsedArguments) throws(Diagnostic) -> ExitStatus {
     let console = Console(arguments)
     switch arguments.command {
+    case .lint: return LintCommand(arguments, console).run()
     case .doctor: return try DoctorCommand(arguments, console).run()
     case .completions:
       guard let shell = arguments.operands.first.flatMap(Shell.init) else {

@@ -29,10 +29,11 @@ package struct JUnitReport: Sendable {
   package func render(_ run: RunOutcome) -> String {
     var xml = XMLText()
     let totals: [XMLText.Attribute]
+    let stops = run.abortedBecause == nil ? 0 : 1
     switch profile {
     case .modern:
       totals =
-        [("name", "portproof")] + counts(run.claims)
+        [("name", "portproof")] + counts(run.claims, stops: stops)
         + [
           ("skipped", String(run.count(.skipped))), ("time", decimalSeconds(run.seconds)),
           ("timestamp", Timestamp.text(run.startedAt)),
@@ -40,28 +41,50 @@ package struct JUnitReport: Sendable {
     case .strict: totals = []
     }
     xml.element("testsuites", totals) { xml in
-      for (number, suite) in Suite.all(of: run).enumerated() {
+      let suites = Suite.all(of: run)
+      for (number, suite) in suites.enumerated() {
         write(suite, number: number, of: run, to: &xml)
+      }
+      if let reason = run.abortedBecause {
+        writeStop(reason, number: suites.count, of: run, to: &xml)
       }
     }
     return xml.document
   }
 
-  private func counts(_ claims: [ClaimOutcome]) -> [XMLText.Attribute] {
+  /// A run that stopped early must not look like one in which everything was asked.
+  private func writeStop(
+    _ reason: String, number: Int, of run: RunOutcome, to xml: inout XMLText
+  ) {
+    let suite = Suite(name: "portproof", claims: [])
+    write(suite, number: number, of: run, stops: 1, to: &xml) { xml in
+      xml.element(
+        "testcase",
+        [("name", "run to the end"), ("classname", "portproof"), ("time", "0.000")]
+      ) { xml in
+        xml.element("error", [("type", "run.stopped"), ("message", reason)], text: reason)
+      }
+    }
+  }
+
+  private func counts(_ claims: [ClaimOutcome], stops: Int = 0) -> [XMLText.Attribute] {
     [
-      ("tests", String(claims.count)),
+      ("tests", String(claims.count + stops)),
       ("failures", String(claims.count { $0.status == .failed })),
-      ("errors", String(claims.count { $0.status == .unknown })),
+      ("errors", String(claims.count { $0.status == .unknown } + stops)),
     ]
   }
 
-  private func write(_ suite: Suite, number: Int, of run: RunOutcome, to xml: inout XMLText) {
+  private func write(
+    _ suite: Suite, number: Int, of run: RunOutcome, stops: Int = 0, to xml: inout XMLText,
+    also body: (inout XMLText) -> Void = { _ in }
+  ) {
     let name = XMLText.token(suite.name, orElse: "scenarios")
     var attributes: [XMLText.Attribute] = [
       ("name", name), ("package", "portproof"), ("id", String(number)),
       ("hostname", XMLText.token(run.hostname, orElse: "localhost")),
     ]
-    attributes += counts(suite.claims)
+    attributes += counts(suite.claims, stops: stops)
     switch profile {
     case .modern:
       attributes.append(("skipped", String(suite.claims.count { $0.status == .skipped })))
@@ -78,14 +101,12 @@ package struct JUnitReport: Sendable {
             "property",
             [("name", XMLText.token(property.name, orElse: "-")), ("value", property.value)])
         }
-        if let reason = run.abortedBecause {
-          xml.element("property", [("name", "portproof.stopped"), ("value", reason)])
-        }
       }
       var names = UniqueNames()
       for claim in suite.claims {
         write(claim, name: names.name(for: claim), suite: name, to: &xml)
       }
+      body(&xml)
       switch profile {
       case .modern: break
       case .strict:

@@ -15,6 +15,11 @@ package struct Flow: Hashable, Sendable {
   package var expectationSpan: SourceSpan
   package var sources: AddressSet
   package var destinations: AddressSet
+  /// The hosts with several addresses that are on both sides.
+  ///
+  /// A packet whose two addresses belong to one of these is not asked about, nor is one from an
+  /// address to itself.
+  package var sharedHosts: [AddressSet] = []
   package var services: [Service]
   /// Source ports of services that have ports; nil for any.
   package var sourcePorts: IntervalSet?
@@ -191,11 +196,35 @@ package struct InterfaceAssignment: Hashable, Sendable {
   }
 }
 
+/// A host that a scenario file names.
+package struct HostDeclaration: Hashable, Sendable {
+  package var name: String
+  package var addresses: AddressSet
+  /// What `iface` says.
+  package var interface: String?
+  /// What `agent` says: an entry of the operator's file of agents.
+  package var agent: String?
+  /// Where its name stands.
+  package var span: SourceSpan
+
+  package init(
+    name: String, addresses: AddressSet, interface: String? = nil, agent: String? = nil,
+    span: SourceSpan
+  ) {
+    self.name = name
+    self.addresses = addresses
+    self.interface = interface
+    self.agent = agent
+    self.span = span
+  }
+}
+
 /// What a scenario file and everything it includes come to.
 package struct ScenarioPlan: Sendable {
   package var flows: [Flow]
   package var firewalls: [FirewallDeclaration]
   package var interfaces: [InterfaceAssignment]
+  package var hosts: [HostDeclaration] = []
   /// Names of hosts and groups with their addresses, in order of declaration, for explanations.
   package var names: [(name: String, addresses: AddressSet)]
 

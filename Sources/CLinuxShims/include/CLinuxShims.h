@@ -43,6 +43,16 @@ int portproof_spawn(const char *path, char *const arguments[], int output, int e
 /// The status of a waited-for child: 0 and the exit status, or 1 and the signal.
 int portproof_decode_status(int status, int *value);
 
+/// An address of an interface: 4 or 16 octets, as on the wire.
+struct portproof_address {
+  int is_ipv6;
+  uint8_t octets[16];
+};
+
+/// Writes the addresses of all interfaces but loopbacks, at most `capacity`, and how many there are.
+/// Returns 0 or an errno.
+int portproof_own_addresses(struct portproof_address *addresses, int capacity, int *count);
+
 /// Adds a network interface of the given kind (`veth`, `dummy`) to this network namespace.
 /// Returns 0 or an errno.
 int portproof_add_interface(const char *name, const char *kind);
