@@ -229,8 +229,13 @@ extension Diagnostic {
   }
 
   fileprivate static func wordInvalid(_ word: String, at span: SourceSpan) -> Diagnostic {
-    Diagnostic(
+    let digits = word.prefix { $0.isASCII && $0.isNumber }
+    let unit = word.dropFirst(digits.count).lowercased()
+    let isProtocol = ["tcp", "udp", "sctp"].contains(unit)
+    return Diagnostic(
       .wordInvalid, "`\(word)` is neither a number nor a name", at: span,
-      help: "names begin with a letter; durations are written `500ms`, `2s` or `1m`")
+      help: isProtocol
+        ? "write `\(digits) \(unit)`"
+        : "names begin with a letter; durations are written `500ms`, `2s` or `1m`")
   }
 }

@@ -108,7 +108,7 @@ extension Parser {
       return lower.map { Located(value: Interval(UInt128($0)), span: start) }
     }
     guard token.kind == .integer else {
-      throw complain(.emptyRange("\(text(start))-", at: here, "the last port"))
+      throw complain(.emptyRange(span(from: start), text(start), missing: "port"))
     }
     let upper = portNumber()
     let span = span(from: start)
@@ -177,33 +177,39 @@ extension Parser {
 
   private func missingProtocol(after ports: SourceSpan) -> Diagnostic {
     let written = text(ports)
+    let help = "write `\(written) tcp`, `\(written) udp` or `\(written) sctp`"
     switch token.kind {
     case .name:
       let word = text(token.span)
+      if let number = TransportProtocol(word)?.rawValue {
+        return .missingProtocol(
+          "`\(word)` is no word of the language", at: token.span,
+          label: "write `proto \(number)`", help: nil)
+      }
       let suggestion = Suggestion.nearest(to: word, among: Keyword.protocols.map(\.rawValue))
-      let number = TransportProtocol(word).map(\.rawValue)
       return .missingProtocol(
-        "`\(word)` is no protocol with ports", at: token.span,
-        label: number.map { "write `proto \($0)`" } ?? question(suggestion), ports: written)
+        "there is no protocol `\(word)`", at: token.span, label: question(suggestion), help: help)
     case .slash:
+      let name = text(peek(1).span)
+      let help =
+        peek(1).kind == .keyword(.tcp) || peek(1).kind == .keyword(.udp)
+        ? "write `\(written) \(name)` or `\(name)/\(written)`" : help
       return .missingProtocol(
-        "the protocol stands after the ports without a slash, or before it", at: token.span,
-        label: "", ports: written)
+        "a slash stands between a protocol and its port", at: token.span,
+        label: "the protocol comes first, or after a blank", help: help)
     case .keyword, .integer, .duration, .string, .address, .prefix, .arrow, .equals, .comma,
       .dash, .openBrace, .closeBrace, .separator, .invalid, .end:
       return .missingProtocol(
-        "a port needs a protocol", at: ports, label: "of which protocol?", ports: written)
+        "a port needs a protocol", at: ports, label: "of which protocol?", help: help)
     }
   }
 }
 
 extension Diagnostic {
   fileprivate static func missingProtocol(
-    _ message: String, at span: SourceSpan, label: String, ports: String
+    _ message: String, at span: SourceSpan, label: String, help: String?
   ) -> Diagnostic {
-    Diagnostic(
-      .missingProtocol, message, at: span, label: label,
-      help: "write `\(ports) tcp`, `\(ports) udp` or `\(ports) sctp`")
+    Diagnostic(.missingProtocol, message, at: span, label: label, help: help)
   }
 
   fileprivate static func numberOutOfRange(

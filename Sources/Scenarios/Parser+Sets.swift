@@ -47,7 +47,8 @@ extension Parser {
       let lower = address()
       guard take(.dash) else { return lower.map { .address($0.value) } ?? .invalid }
       guard token.kind == .address else {
-        throw complain(.emptyRange("\(text(first.span))-", at: here, "the last address"))
+        throw complain(
+          .emptyRange(span(from: first.span), text(first.span), missing: "address"))
       }
       let upper = address()
       guard let lower, let upper else { return .invalid }
@@ -119,9 +120,10 @@ extension Diagnostic {
     return Diagnostic(.addressInvalid, "`\(text)` is not an address", at: span, help: help)
   }
 
-  static func emptyRange(_ range: String, at span: SourceSpan, _ missing: String) -> Diagnostic {
+  static func emptyRange(_ span: SourceSpan, _ first: String, missing: String) -> Diagnostic {
     Diagnostic(
-      .emptyRange, "the range `\(range)` has no end", at: span, label: "expected \(missing)")
+      .emptyRange, "the range has no end", at: span, label: "expected the last \(missing)",
+      help: "write `\(first)` for one \(missing), or the last one after the `-`")
   }
 
   fileprivate static func keywordAsHost(_ word: String, at span: SourceSpan) -> Diagnostic {

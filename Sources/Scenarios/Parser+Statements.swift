@@ -288,7 +288,7 @@ extension Diagnostic {
 
   static func repeated(_ word: String, at span: SourceSpan) -> Diagnostic {
     Diagnostic(
-      .clauseRepeated, "`\(word)` is said twice", at: span, label: "said before",
+      .clauseRepeated, "`\(word)` is said twice", at: span, label: "said again",
       help: "keep one of them")
   }
 

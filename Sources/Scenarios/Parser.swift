@@ -190,7 +190,7 @@ package struct Parser {
   /// Remembers the name of a declaration that could not be read.
   private mutating func noteBroken(from start: Int) {
     switch tokens[start].kind {
-    case .keyword(.host), .keyword(.group), .keyword(.service):
+    case .keyword(.host), .keyword(.group), .keyword(.service), .name:
       guard start + 1 < tokens.count, tokens[start + 1].kind == .name else { return }
       broken.insert(text(tokens[start + 1].span).lowercased())
     default: break
@@ -235,7 +235,6 @@ extension Diagnostic {
   ) -> Diagnostic {
     let what = found.map { "`\($0)`" } ?? "the end of the line"
     return Diagnostic(
-      .unexpectedToken, "expected \(expected), found \(what)", at: span,
-      label: "expected \(expected)", help: help)
+      .unexpectedToken, "expected \(expected), found \(what)", at: span, help: help)
   }
 }

@@ -93,7 +93,8 @@ extension Diagnostic {
     let kinds = FirewallKind.allCases.map(\.rawValue)
     return Diagnostic(
       .unknownKind, "there is no kind of firewall called `\(kind.text)`", at: kind.span,
-      label: question(Suggestion.nearest(to: kind.text, among: kinds)),
+      label: question(
+        kind.key.hasPrefix("nft") ? "nft" : Suggestion.nearest(to: kind.text, among: kinds)),
       help: "this version reads \(supported)")
   }
 
