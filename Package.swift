@@ -56,7 +56,8 @@ let package = Package(
     .testTarget(
       name: "CommandLineToolTests",
       dependencies: [
-        "CommandLineTool", "Diagnostics", "LinuxKernel", "Outcomes", "Rulesets", "Scenarios",
+        "Addresses", "CommandLineTool", "Diagnostics", "LinuxKernel", "Outcomes", "Rulesets",
+        "Scenarios",
       ]),
     .testTarget(name: "EndToEndTests", dependencies: ["LinuxKernel", "portproof"]),
     .testTarget(name: "ReportsTests", dependencies: ["Diagnostics", "Outcomes", "Reports"]),

@@ -2,11 +2,8 @@ internal import Diagnostics
 
 /// A command line that the tables allow.
 struct ParsedArguments {
-  var command: CommandName
-  var operands: [String] = []
+  fileprivate(set) var operands: [String] = []
   private var values: [OptionName: [String]] = [:]
-
-  init(command: CommandName) { self.command = command }
 
   /// Whether the option is there.
   func has(_ option: OptionName) -> Bool { values[option] != nil }
@@ -25,9 +22,9 @@ struct ParsedArguments {
 /// What a command line asks for.
 enum Request {
   case overview
-  case help(CommandName)
+  case help(CommandRow)
   case version
-  case run(ParsedArguments)
+  case run(CommandName, ParsedArguments)
 }
 
 /// Reads command lines by the tables of commands and options.
@@ -44,12 +41,15 @@ enum ArgumentParser {
     case "--version": return .version
     case "help":
       guard arguments.count > 1 else { return .overview }
-      return .help(try command(arguments[1]))
+      return .help(try command(arguments[1]).row)
     default: break
     }
     if first.hasPrefix("-") { throw optionBeforeCommand(first) }
-    let row = try command(first).row
-    return try parse(arguments.dropFirst(), of: row)
+    let command = try command(first)
+    guard let parsed = try parse(arguments.dropFirst(), of: command.row) else {
+      return .help(command.row)
+    }
+    return .run(command, parsed)
   }
 
   private static func command(_ word: String) throws(Diagnostic) -> CommandName {
@@ -57,15 +57,21 @@ enum ArgumentParser {
     return command
   }
 
-  private static func parse(
+  /// The options and operands of one command.
+  ///
+  /// - Parameters:
+  ///   - words: What stands after the command.
+  ///   - row: The command.
+  /// - Returns: Options and operands; nil where help is asked for, whatever else is on the line.
+  /// - Throws: The first thing that is wrong, with what was probably meant.
+  static func parse(
     _ words: ArraySlice<String>, of row: CommandRow
-  ) throws(Diagnostic) -> Request {
-    var parsed = ParsedArguments(command: row.name)
+  ) throws(Diagnostic) -> ParsedArguments? {
+    var parsed = ParsedArguments()
     var rest = words
     var isOptionAllowed = true
-    // Help is given even where something else on the line is wrong.
     let beforeEnd = words.prefix { $0 != "--" }
-    if beforeEnd.contains("--help") || beforeEnd.contains("-h") { return .help(row.name) }
+    if beforeEnd.contains("--help") || beforeEnd.contains("-h") { return nil }
     while let word = rest.popFirst() {
       if isOptionAllowed, word == "--" {
         isOptionAllowed = false
@@ -79,7 +85,7 @@ enum ArgumentParser {
       }
     }
     try checkOperands(parsed.operands, of: row)
-    return .run(parsed)
+    return parsed
   }
 
   private static func option(
@@ -171,7 +177,7 @@ private var missingCommand: Diagnostic {
 
 private func missingOperand(_ name: String, of row: CommandRow) -> Diagnostic {
   Diagnostic(
-    "usage.missing-operand", .error, "'\(row.name.rawValue)' needs \(name)", at: nil,
+    "usage.missing-operand", .error, "'\(row.name)' needs \(name)", at: nil,
     help: "portproof \(row.usage)")
 }
 
@@ -195,7 +201,7 @@ private func repeated(_ option: OptionRow) -> Diagnostic {
 
 private func superfluousOperand(_ word: String, of row: CommandRow) -> Diagnostic {
   Diagnostic(
-    "usage.superfluous-operand", .error, "'\(row.name.rawValue)' has no use for '\(word)'", at: nil,
+    "usage.superfluous-operand", .error, "'\(row.name)' has no use for '\(word)'", at: nil,
     help: "portproof \(row.usage)")
 }
 
@@ -216,9 +222,9 @@ private func unknownCommand(_ word: String) -> Diagnostic {
 private func unknownOption(_ name: String, of row: CommandRow) -> Diagnostic {
   let names = row.allOptions.map { "--" + $0.rawValue }
   return Diagnostic(
-    "usage.unknown-option", .error, "'\(row.name.rawValue)' has no option '\(name)'", at: nil,
+    "usage.unknown-option", .error, "'\(row.name)' has no option '\(name)'", at: nil,
     help: Suggestion.nearest(to: name, among: names).map { "did you mean '\($0)'?" }
-      ?? "`portproof \(row.name.rawValue) --help` lists them")
+      ?? "`portproof \(row.name) --help` lists them")
 }
 
 private func wrongOperand(_ name: String, _ word: String, _ allowed: [String]) -> Diagnostic {

@@ -9,6 +9,18 @@ internal import Scenarios
 /// Scenario files are read, then firewalls, then lines are proved, then reports are written. What
 /// stops an earlier step stops the run, but never the reports.
 struct CheckCommand {
+  static let row = CommandRow(
+    name: "check", summary: "prove every line of scenario files", operands: [.scenarios],
+    options: [
+      .firewall, .ruleset, .live, .only, .failOn, .inconclusive, .report, .junitProfile, .verbose,
+      .noProgress,
+    ], formats: [.terminal, .json, .junit],
+    examples: [
+      ("portproof check cluster.scn", "against the firewalls that the scenario names"),
+      ("portproof check node.scn --ruleset fw.json", "against the output of `nft -j list ruleset`"),
+      ("portproof check node.scn --live --report junit=report.xml", "against this machine, in CI"),
+    ])
+
   /// What a proof needs to know.
   struct Question {
     var plan: ScenarioPlan
@@ -28,14 +40,14 @@ struct CheckCommand {
     self.console = console
   }
 
-  func run(proving prove: Prover) -> ExitStatus {
+  func run(proving prove: Prover) -> RunStatus {
     let started = Clocks.monotonic
     var run = RunOutcome(
       toolVersion: Tool.version, claims: [], startedAt: Clocks.wallSeconds, seconds: 0,
       hostname: Machine.hostname,
       properties: [.init(name: "kernel", value: Machine.kernelRelease)])
     var sources = SourceMap()
-    var status = ExitStatus.holds
+    var status = RunStatus.holds
     let output = RunOutput(arguments: arguments, console: console)
     do throws(Stop) {
       let interruption = try interruption()

@@ -7,7 +7,7 @@ enum CommandName: String, Hashable, Sendable, CaseIterable {
 
 /// One row of the table of commands, from which parsing, help and completions are made.
 struct CommandRow: Sendable {
-  let name: CommandName
+  let name: String
   /// What it does, in one phrase.
   let summary: String
   let operands: [Operand]
@@ -31,7 +31,7 @@ struct CommandRow: Sendable {
 
   /// How the command is written: `check FILE… [options]`.
   var usage: String {
-    var words = [name.rawValue]
+    var words = [name]
     for operand in operands {
       let name = operand.name + (operand.isRepeatable ? "…" : "")
       words.append(operand.isRequired ? name : "[\(name)]")
@@ -42,7 +42,7 @@ struct CommandRow: Sendable {
 
 extension CommandRow.Operand {
   /// Scenario files, at least one.
-  fileprivate static var scenarios: Self {
+  static var scenarios: Self {
     Self(
       name: "FILE", value: .file, isRequired: true, isRepeatable: true,
       help: "scenario files (*.scn)")
@@ -59,31 +59,9 @@ enum Format: String, Hashable, Sendable, CaseIterable {
 extension CommandName {
   var row: CommandRow {
     switch self {
-    case .lint:
-      CommandRow(
-        name: self, summary: "say what is wrong with scenario files", operands: [.scenarios],
-        options: [], formats: [.terminal],
-        examples: [("portproof lint cluster.scn", "errors and warnings, all at once")])
-    case .doctor:
-      CommandRow(
-        name: self, summary: "say what this machine can do, and what to change where it cannot",
-        operands: [], options: [], formats: [.terminal, .json],
-        examples: [("portproof doctor", "libraries, capabilities and namespaces")])
-    case .completions:
-      CommandRow(
-        name: self, summary: "print completions for a shell",
-        operands: [
-          .init(
-            name: "SHELL", value: .oneOf(Shell.allCases.map(\.rawValue)), isRequired: true,
-            isRepeatable: false, help: "the shell they are for")
-        ], options: [], formats: [.terminal],
-        examples: [
-          ("source <(portproof completions bash)", "in this shell"),
-          (
-            "portproof completions fish --output ~/.config/fish/completions/portproof.fish",
-            "in every fish"
-          ),
-        ])
+    case .lint: LintCommand.row
+    case .doctor: DoctorCommand.row
+    case .completions: CompletionsCommand.row
     }
   }
 }

@@ -18,7 +18,7 @@ private func words(_ row: CommandRow) -> String {
   row.allOptions.map { "--" + $0.rawValue }.joined(separator: " ")
 }
 
-private var commandWords: String { rows.map(\.name.rawValue).joined(separator: " ") }
+private var commandWords: String { rows.map(\.name).joined(separator: " ") }
 
 // bash
 
@@ -36,7 +36,7 @@ private var bashCompletions: String {
 
     """
   for row in rows {
-    text += "    \(row.name.rawValue))\n      case $previous in\n"
+    text += "    \(row.name))\n      case $previous in\n"
     for name in row.allOptions {
       switch name.row.value {
       case .none: continue
@@ -69,12 +69,12 @@ private var bashCompletions: String {
 private var zshCompletions: String {
   var text = "#compdef portproof\n\n_portproof() {\n  if (( CURRENT == 2 )); then\n"
   text += "    local -a commands=(\n"
-  for row in rows { text += "      \(zshQuoted("\(row.name.rawValue):\(row.summary)"))\n" }
+  for row in rows { text += "      \(zshQuoted("\(row.name):\(row.summary)"))\n" }
   text += "    )\n    _describe command commands\n"
   text += "    _arguments '--help[show help]' '--version[show the version]'\n    return\n  fi\n"
   text += "  local command=$words[2]\n  shift words\n  (( CURRENT-- ))\n  case $command in\n"
   for row in rows {
-    text += "    \(row.name.rawValue))\n      _arguments"
+    text += "    \(row.name))\n      _arguments"
     for name in row.allOptions {
       let option = name.row
       var specification = (option.isRepeatable ? "*" : "") + "--\(name.rawValue)"
@@ -122,9 +122,9 @@ private var fishCompletions: String {
   text += "complete -c portproof -n __fish_use_subcommand -l help -d 'show help'\n"
   text += "complete -c portproof -n __fish_use_subcommand -l version -d 'show the version'\n"
   for row in rows {
-    text += "complete -c portproof -n __fish_use_subcommand -a \(row.name.rawValue) "
+    text += "complete -c portproof -n __fish_use_subcommand -a \(row.name) "
     text += "-d \(fishQuoted(row.summary))\n"
-    let condition = "-n '__fish_seen_subcommand_from \(row.name.rawValue)'"
+    let condition = "-n '__fish_seen_subcommand_from \(row.name)'"
     for name in row.allOptions {
       text += "complete -c portproof \(condition) -l \(name.rawValue)"
       text += fishValue(name.row.value, row) + " -d \(fishQuoted(name.row.help))\n"

@@ -5,6 +5,11 @@ internal import Netfilter
 
 /// `doctor`: what this machine can do, and what to change where it cannot.
 struct DoctorCommand {
+  static let row = CommandRow(
+    name: "doctor", summary: "say what this machine can do, and what to change where it cannot",
+    operands: [], options: [], formats: [.terminal, .json],
+    examples: [("portproof doctor", "libraries, capabilities and namespaces")])
+
   private let arguments: ParsedArguments
   private let console: Console
 
@@ -23,7 +28,7 @@ struct DoctorCommand {
     var help: String?
   }
 
-  func run() throws(Diagnostic) -> ExitStatus {
+  func run() throws(Diagnostic) -> RunStatus {
     let findings = [liveReading, textReading]
     switch arguments[.format].flatMap(Format.init) ?? .terminal {
     case .json: try console.write(json(findings))

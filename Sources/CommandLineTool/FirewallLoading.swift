@@ -193,7 +193,7 @@ struct FirewallLoading {
   private func environment(
     _ error: NetfilterError, at place: Diagnostic.Label?, _ sources: SourceMap
   ) -> Stop {
-    let status: ExitStatus =
+    let status: RunStatus =
       switch error {
       case .unreadable, .rejected, .tooLarge: .unusable
       case .notPrivileged, .namespaceRefused, .crashed, .timedOut, .childFailed: .notKnown

@@ -23,7 +23,7 @@ enum HelpText {
 
   /// What `portproof COMMAND --help` prints.
   static func command(_ row: CommandRow) -> String {
-    var text = "portproof \(row.name.rawValue): \(row.summary)\n\n"
+    var text = "portproof \(row.name): \(row.summary)\n\n"
     text += "Usage: portproof \(row.usage) [options]\n\n"
     if !row.operands.isEmpty {
       text +=

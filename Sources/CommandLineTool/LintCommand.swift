@@ -3,6 +3,11 @@ internal import Scenarios
 
 /// `lint`: reads scenario files and says what is wrong with them.
 struct LintCommand {
+  static let row = CommandRow(
+    name: "lint", summary: "say what is wrong with scenario files", operands: [.scenarios],
+    options: [], formats: [.terminal],
+    examples: [("portproof lint cluster.scn", "errors and warnings, all at once")])
+
   private let arguments: ParsedArguments
   private let console: Console
 
@@ -11,7 +16,7 @@ struct LintCommand {
     self.console = console
   }
 
-  func run() -> ExitStatus {
+  func run() -> RunStatus {
     var sources = SourceMap()
     do throws(Stop) {
       let (plan, warnings) = try ScenarioLoading(console: console)

@@ -52,7 +52,7 @@ struct RunOutput {
   }
 
   /// What the answers make of the exit status, by `--fail-on` and `--inconclusive`.
-  func status(of run: RunOutcome) -> ExitStatus {
+  func status(of run: RunOutcome) -> RunStatus {
     let threshold = arguments[.failOn].flatMap(ClaimOutcome.Severity.init) ?? .info
     let counted = run.claims.filter { $0.severity >= threshold }
     if counted.contains(where: { $0.status == .failed }) { return .broken }

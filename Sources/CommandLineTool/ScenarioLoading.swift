@@ -5,7 +5,7 @@ internal import Scenarios
 
 /// Why a command ends before it has done its work; what is wrong has been told.
 struct Stop: Error {
-  var status: ExitStatus
+  var status: RunStatus
   /// For reports: what went wrong, in one phrase.
   var reason: String
 }

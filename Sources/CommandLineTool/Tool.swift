@@ -18,28 +18,25 @@ package enum Tool {
     do throws(Diagnostic) {
       switch try ArgumentParser.parse(arguments) {
       case .overview: try Console().write(HelpText.overview)
-      case .help(let command): try Console().write(HelpText.command(command.row))
+      case .help(let row): try Console().write(HelpText.command(row))
       case .version: try Console().write("portproof \(version)\n")
-      case .run(let parsed): return try run(parsed).rawValue
+      case .run(let command, let arguments): return try run(command, arguments).rawValue
       }
-      return ExitStatus.holds.rawValue
+      return RunStatus.holds.rawValue
     } catch {
       Console().say(error)
-      return ExitStatus.unusable.rawValue
+      return RunStatus.unusable.rawValue
     }
   }
 
-  private static func run(_ arguments: ParsedArguments) throws(Diagnostic) -> ExitStatus {
+  private static func run(
+    _ command: CommandName, _ arguments: ParsedArguments
+  ) throws(Diagnostic) -> RunStatus {
     let console = Console(arguments)
-    switch arguments.command {
+    switch command {
     case .lint: return LintCommand(arguments, console).run()
     case .doctor: return try DoctorCommand(arguments, console).run()
-    case .completions:
-      guard let shell = arguments.operands.first.flatMap(Shell.init) else {
-        preconditionFailure("the table allows exactly the names of shells")
-      }
-      try console.write(shell.completions)
-      return .holds
+    case .completions: return try CompletionsCommand(arguments, console).run()
     }
   }
 }

@@ -1,5 +1,5 @@
 /// How the tool tells its caller what it found.
-enum ExitStatus: CInt, Sendable {
+enum RunStatus: CInt, Sendable {
   /// Every expectation holds.
   case holds = 0
   /// An expectation does not hold.
