@@ -6,6 +6,11 @@ let package = Package(
   name: "portproof",
   products: [.executable(name: "portproof", targets: ["portproof"])],
   targets: [
+    // Layer 0: C libraries, and the shims Swift needs.
+    .systemLibrary(
+      name: "CNftables", pkgConfig: "libnftables", providers: [.apt(["libnftables-dev"])]),
+    .target(name: "CLinuxShims"),
+
     // Layer 1: vocabulary.
     .target(name: "Addresses"),
     .target(name: "Diagnostics"),
@@ -26,8 +31,20 @@ let package = Package(
     .target(
       name: "NftablesFrontend", dependencies: ["Addresses", "Diagnostics", "Documents", "Rulesets"]),
 
+    // Layer 4: this machine.
+    .target(name: "LinuxKernel", dependencies: ["CLinuxShims"]),
+    .target(
+      name: "Netfilter", dependencies: ["CLinuxShims", "CNftables", "Diagnostics", "LinuxKernel"]),
+
     // Layer 5: the tool.
-    .executableTarget(name: "portproof", dependencies: ["Diagnostics"]),
+    .target(name: "Reports", dependencies: ["Diagnostics", "Documents", "Outcomes"]),
+    .target(
+      name: "CommandLineTool",
+      dependencies: [
+        "Addresses", "Diagnostics", "Documents", "LinuxKernel", "Netfilter", "NftablesFrontend",
+        "Outcomes", "Reports", "Rulesets", "Scenarios",
+      ]),
+    .executableTarget(name: "portproof", dependencies: ["CommandLineTool", "LinuxKernel"]),
 
     // Tests, one target per target.
     .testTarget(name: "AddressesTests", dependencies: ["Addresses"]),
@@ -45,6 +62,18 @@ let package = Package(
       dependencies: ["Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Rulesets"]),
     .testTarget(
       name: "ScenariosTests", dependencies: ["Addresses", "Diagnostics", "Outcomes", "Scenarios"]),
+    .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
+    .testTarget(
+      name: "NetfilterTests",
+      dependencies: ["Diagnostics", "LinuxKernel", "Netfilter", "portproof"]),
+    .testTarget(
+      name: "CommandLineToolTests",
+      dependencies: [
+        "Addresses", "CommandLineTool", "Diagnostics", "LinuxKernel", "Outcomes", "Rulesets",
+        "Scenarios",
+      ]),
+    .testTarget(name: "EndToEndTests", dependencies: ["LinuxKernel", "portproof"]),
+    .testTarget(name: "ReportsTests", dependencies: ["Diagnostics", "Outcomes", "Reports"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,1 +1,4 @@
-print("portproof")
+import CommandLineTool
+import LinuxKernel
+
+Machine.exit(Tool.run(Array(CommandLine.arguments.dropFirst())))

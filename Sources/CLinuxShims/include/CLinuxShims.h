@@ -1,0 +1,64 @@
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+// What Swift's Glibc module does not offer: macros, variadic functions, and calls behind _GNU_SOURCE.
+
+/// The environment of this process, for `posix_spawn`.
+char *const *portproof_environment(void);
+
+/// `pipe2(2)` whose ends are closed on exec, with room for `size` bytes where the system allows it.
+/// Returns 0 or an errno.
+int portproof_pipe(int *reader, int *writer, int size);
+
+/// `mkostemp(3)`: opens a new file whose name replaces the six X at the end of `path`.
+/// Returns -1 with errno set.
+int portproof_make_temporary(char *path);
+
+/// `unshare(2)`: a new user namespace, a new network namespace, or both. Returns 0 or an errno.
+int portproof_unshare_user(void);
+int portproof_unshare_network(void);
+
+/// Asks the kernel to kill this process when its parent dies. Returns 0 or an errno.
+int portproof_die_with_parent(void);
+
+/// Limits core files to nothing and memory and processor time to the given sizes.
+/// Returns 0 or an errno.
+int portproof_limit_resources(uint64_t memory_bytes, uint64_t processor_seconds);
+
+/// The columns of the terminal on `descriptor`, or 0.
+int portproof_terminal_columns(int descriptor);
+
+/// A descriptor that becomes readable when one of SIGINT and SIGTERM arrives; both are blocked.
+/// Returns -1 with errno set.
+int portproof_open_interruptions(void);
+
+/// Starts `path` with `arguments` (ending in NULL): standard input is /dev/null, standard output
+/// and standard error are the given descriptors, no other is inherited, no signal is blocked, and
+/// SIGPIPE, SIGINT and SIGTERM are as by default.
+/// Returns 0 or an errno.
+int portproof_spawn(const char *path, char *const arguments[], int output, int errors, int *child);
+
+/// The status of a waited-for child: 0 and the exit status, or 1 and the signal.
+int portproof_decode_status(int status, int *value);
+
+/// An address of an interface: 4 or 16 octets, as on the wire.
+struct portproof_address {
+  int is_ipv6;
+  uint8_t octets[16];
+};
+
+/// Writes the addresses of all interfaces but loopbacks, at most `capacity`, and how many there are.
+/// Returns 0 or an errno.
+int portproof_own_addresses(struct portproof_address *addresses, int capacity, int *count);
+
+/// Adds a network interface of the given kind (`veth`, `dummy`) to this network namespace.
+/// Returns 0 or an errno.
+int portproof_add_interface(const char *name, const char *kind);
+
+/// Splits netlink batches of nf_tables that are larger than their socket can send.
+///
+/// While it is on, `sendmsg` of this program sends such a batch as several. The whole is no longer
+/// one transaction, so it is for namespaces that nobody else sees.
+void portproof_split_large_batches(int enabled);

@@ -1,0 +1,103 @@
+internal import Diagnostics
+internal import Documents
+internal import LinuxKernel
+internal import Netfilter
+
+/// `doctor`: what this machine can do, and what to change where it cannot.
+struct DoctorCommand {
+  static let row = CommandRow(
+    name: "doctor", summary: "say what this machine can do, and what to change where it cannot",
+    operands: [], options: [], formats: [.terminal, .json],
+    examples: [("portproof doctor", "libraries, capabilities and namespaces")])
+
+  private let arguments: ParsedArguments
+  private let console: Console
+
+  init(_ arguments: ParsedArguments, _ console: Console) {
+    self.arguments = arguments
+    self.console = console
+  }
+
+  /// One thing the machine can do or not.
+  private struct Finding {
+    var name: String
+    var isWorking: Bool
+    /// What was seen.
+    var detail: String
+    /// What to change.
+    var help: String?
+  }
+
+  func run() throws(Diagnostic) -> RunStatus {
+    let findings = [liveReading, textReading]
+    switch arguments[.format].flatMap(Format.init) ?? .terminal {
+    case .json: try console.write(json(findings))
+    case .terminal, .junit: try console.write(text(findings))
+    }
+    return findings.allSatisfy(\.isWorking) ? .holds : .notKnown
+  }
+
+  /// Whether the ruleset in force can be read: by reading it.
+  private var liveReading: Finding {
+    let name = "live ruleset"
+    do throws(NetfilterError) {
+      let listing = try LibnftablesReader().listLive()
+      return Finding(
+        name: name, isWorking: true, detail: "readable (\(listing.json.count) bytes of JSON)")
+    } catch {
+      return Finding(name: name, isWorking: false, detail: error.description, help: error.help)
+    }
+  }
+
+  /// Whether nft text can be loaded in a throw-away namespace: by loading an empty one.
+  private var textReading: Finding {
+    let name = "nft text"
+    var sources = SourceMap()
+    do throws(NetfilterError) {
+      switch try LibnftablesReader().translate("/dev/null", into: &sources) {
+      case .loaded:
+        let how = Machine.effectiveUserID == 0 ? "network" : "user and network"
+        return Finding(
+          name: name, isWorking: true, detail: "loads in a throw-away \(how) namespace")
+      case .rejected(let diagnostics):
+        return Finding(
+          name: name, isWorking: false,
+          detail: diagnostics.first?.message ?? "libnftables refuses an empty ruleset")
+      }
+    } catch {
+      return Finding(name: name, isWorking: false, detail: error.description, help: error.help)
+    }
+  }
+
+  private func text(_ findings: [Finding]) -> String {
+    var text = "portproof \(Tool.version), Linux \(Machine.kernelRelease)\n"
+    for finding in findings {
+      let word =
+        finding.isWorking
+        ? console.outputStyle.styled("ok", .success) : console.outputStyle.styled("no", .error)
+      text += "\(word)  \(finding.name): \(finding.detail)\n"
+      if let help = finding.help { text += "    help: \(help)\n" }
+    }
+    return text
+  }
+
+  private func json(_ findings: [Finding]) -> String {
+    var writer = JSONWriter(.indented)
+    writer.object { writer in
+      writer.member("schema", "portproof.doctor/1")
+      writer.member("version", Tool.version)
+      writer.member("kernel", Machine.kernelRelease)
+      writer.array("findings") { array in
+        for finding in findings {
+          array.object {
+            $0.member("name", finding.name)
+            $0.member("works", finding.isWorking)
+            $0.member("detail", finding.detail)
+            if let help = finding.help { $0.member("help", help) } else { $0.null("help") }
+          }
+        }
+      }
+    }
+    return writer.text + "\n"
+  }
+}

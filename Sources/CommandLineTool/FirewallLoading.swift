@@ -1,0 +1,259 @@
+internal import Addresses
+internal import Diagnostics
+internal import LinuxKernel
+internal import Netfilter
+internal import NftablesFrontend
+internal import Rulesets
+internal import Scenarios
+
+/// Reads the firewalls of a plan: each kind by its front-end.
+struct FirewallLoading {
+  let console: Console
+  private var read: [String: Ruleset] = [:]
+
+  init(console: Console) { self.console = console }
+
+  /// Gives a plan the firewalls that the command line names.
+  ///
+  /// `--firewall NAME=KIND:PATH` reads a firewall of the plan from elsewhere. A plan without any is
+  /// guarded by `--ruleset` everywhere, or else by the live ruleset on this machine.
+  ///
+  /// - Throws: ``Stop`` where a name or a kind is wrong.
+  func place(
+    _ arguments: ParsedArguments, in plan: inout ScenarioPlan, sources: inout SourceMap
+  ) throws(Stop) {
+    for text in arguments.all(.firewall) {
+      do throws(Diagnostic) {
+        try override(text, in: &plan, sources: &sources)
+      } catch {
+        console.say(error, sources: sources)
+        throw Stop(status: .unusable, reason: error.message)
+      }
+    }
+    if arguments.has(.live), arguments.has(.ruleset) {
+      throw stop(
+        Diagnostic(
+          "usage.two-rulesets", .error, "--ruleset and --live exclude each other", at: nil,
+          help: "give one of them"))
+    }
+    if arguments.has(.live) || arguments.has(.ruleset), !plan.firewalls.isEmpty {
+      throw stop(
+        Diagnostic(
+          "usage.firewalls-declared", .error, "the scenario says itself what its firewalls are",
+          at: plan.firewalls.first.map { Diagnostic.Label($0.span, "declared here") },
+          help: "read it from another place with --firewall "
+            + "\(plan.firewalls.first?.name ?? "NAME")=KIND:PATH"), sources)
+    }
+    guard plan.firewalls.isEmpty else { return }
+    let path = arguments[.ruleset]
+    let span = commandLineSpan(path.map { "--ruleset \($0)" } ?? "--live", &sources)
+    plan.firewalls.append(
+      FirewallDeclaration(
+        name: path.map(Self.lastComponent) ?? "live", kind: path == nil ? "live" : "nft",
+        kindSpan: span, path: path, pathSpan: path == nil ? nil : span,
+        placement: .on(path == nil ? ScenarioLoading.ownAddresses : .any), options: [],
+        span: span))
+  }
+
+  /// Reads all firewalls of a plan, each file once.
+  ///
+  /// - Returns: The rulesets, by the names of their declarations.
+  /// - Throws: ``Stop`` where one cannot be read; the others are read and told of before.
+  mutating func rulesets(
+    of plan: ScenarioPlan, sources: inout SourceMap
+  ) throws(Stop) -> [String: Ruleset] {
+    var rulesets: [String: Ruleset] = [:]
+    var stop: Stop?
+    for declaration in plan.firewalls {
+      do throws(Stop) {
+        rulesets[declaration.name] = try ruleset(of: declaration, sources: &sources)
+      } catch {
+        stop = stop ?? error
+      }
+    }
+    if let stop { throw stop }
+    return rulesets
+  }
+
+  private mutating func ruleset(
+    of declaration: FirewallDeclaration, sources: inout SourceMap
+  ) throws(Stop) -> Ruleset {
+    switch declaration.kind {
+    case "live":
+      return try live(at: Diagnostic.Label(declaration.kindSpan), sources: &sources)
+    case "nft":
+      guard let path = declaration.path else {
+        throw stop(
+          Diagnostic(
+            "firewall.no-path", .error, "a firewall of kind 'nft' needs a file",
+            at: Diagnostic.Label(declaration.kindSpan)), sources)
+      }
+      let place = Diagnostic.Label(declaration.pathSpan ?? declaration.kindSpan)
+      return try nft(Self.resolved(path, declaration, sources), at: place, sources: &sources)
+    default:
+      throw stop(
+        Diagnostic(
+          "firewall.unknown-kind", .error,
+          "firewalls of kind '\(declaration.kind)' cannot be read",
+          at: Diagnostic.Label(declaration.kindSpan), help: "the kinds are 'nft' and 'live'"),
+        sources)
+    }
+  }
+
+  /// The ruleset in force.
+  ///
+  /// - Throws: ``Stop`` where it cannot be read, which has been told.
+  mutating func live(
+    at place: Diagnostic.Label?, sources: inout SourceMap
+  ) throws(Stop) -> Ruleset {
+    if let ruleset = read["live:"] { return ruleset }
+    let listing: LibnftablesReader.Listing
+    do throws(NetfilterError) {
+      listing = try LibnftablesReader().listLive()
+    } catch {
+      throw environment(error, at: place, sources)
+    }
+    let ruleset = try lower(listing, name: "<live ruleset>", sources: &sources)
+    read["live:"] = ruleset
+    return ruleset
+  }
+
+  /// A file: nft's JSON, or text in nft's language, whichever it is.
+  ///
+  /// - Throws: ``Stop`` where it cannot be read, which has been told.
+  mutating func nft(
+    _ path: String, at place: Diagnostic.Label?, sources: inout SourceMap
+  ) throws(Stop) -> Ruleset {
+    if let ruleset = read[path] { return ruleset }
+    let bytes: [UInt8]
+    do throws(Errno) {
+      bytes = try Files.read(path)
+    } catch {
+      throw stop(
+        Diagnostic("firewall.unreadable", .error, "cannot read '\(path)': \(error)", at: place),
+        sources)
+    }
+    let ruleset: Ruleset
+    let first = bytes.first { !" \t\r\n".utf8.contains($0) }
+    if first == UInt8(ascii: "{") || first == UInt8(ascii: "[") {
+      ruleset = try lower(bytes, name: path, sources: &sources)
+    } else {
+      ruleset = try text(path, at: place, sources: &sources)
+    }
+    read[path] = ruleset
+    return ruleset
+  }
+
+  private func text(
+    _ path: String, at place: Diagnostic.Label?, sources: inout SourceMap
+  ) throws(Stop) -> Ruleset {
+    let translation: LibnftablesReader.Translation
+    do throws(NetfilterError) {
+      translation = try LibnftablesReader().translate(path, into: &sources)
+    } catch {
+      throw environment(error, at: place, sources)
+    }
+    switch translation {
+    case .loaded(let listing):
+      if !listing.madeUpInterfaces.isEmpty {
+        let names = listing.madeUpInterfaces.map { "'\($0)'" }.joined(separator: ", ")
+        console.say(
+          Diagnostic(
+            "nft.made-up-interfaces", .note,
+            "'\(path)' names interfaces by index; they were made up to load it: \(names)",
+            at: nil))
+      }
+      return try lower(listing, name: "<\(path), as listed>", sources: &sources)
+    case .rejected(let diagnostics):
+      for diagnostic in diagnostics { console.say(diagnostic, sources: sources) }
+      throw Stop(status: .unusable, reason: "nft does not load '\(path)'")
+    }
+  }
+
+  private func lower(
+    _ listing: LibnftablesReader.Listing, name: String, sources: inout SourceMap
+  ) throws(Stop) -> Ruleset {
+    for remark in listing.remarks {
+      console.say(Diagnostic("nft.remark", .warning, "nft: \(remark)", at: nil))
+    }
+    return try lower(listing.json, name: name, sources: &sources)
+  }
+
+  private func lower(
+    _ json: [UInt8], name: String, sources: inout SourceMap
+  ) throws(Stop) -> Ruleset {
+    let reading = NftablesReader.read(json, name: name, sources: &sources)
+    for diagnostic in reading.diagnostics { console.say(diagnostic, sources: sources) }
+    guard let ruleset = reading.ruleset else {
+      throw Stop(status: .unusable, reason: "cannot make sense of \(name)")
+    }
+    return ruleset
+  }
+
+  private func environment(
+    _ error: NetfilterError, at place: Diagnostic.Label?, _ sources: SourceMap
+  ) -> Stop {
+    let status: RunStatus =
+      switch error {
+      case .unreadable, .rejected, .tooLarge: .unusable
+      case .notPrivileged, .namespaceRefused, .crashed, .timedOut, .childFailed: .notKnown
+      }
+    console.say(
+      Diagnostic("firewall.unreadable", .error, error.description, at: place, help: error.help),
+      sources: sources)
+    return Stop(status: status, reason: error.description)
+  }
+
+  private func stop(_ diagnostic: Diagnostic, _ sources: SourceMap = SourceMap()) -> Stop {
+    console.say(diagnostic, sources: sources)
+    return Stop(status: .unusable, reason: diagnostic.message)
+  }
+
+  private func override(
+    _ text: String, in plan: inout ScenarioPlan, sources: inout SourceMap
+  ) throws(Diagnostic) {
+    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
+      throw Diagnostic(
+        "usage.wrong-firewall", .error, "'--firewall \(text)' is not NAME=KIND:PATH", at: nil,
+        help: "for example --firewall edge=nft:edge.json, or --firewall host=live")
+    }
+    let name = String(parts[0])
+    guard
+      let index = plan.firewalls.firstIndex(where: { $0.name.lowercased() == name.lowercased() })
+    else {
+      let names = plan.firewalls.map(\.name)
+      throw Diagnostic(
+        "usage.unknown-firewall", .error, "the scenario has no firewall '\(name)'", at: nil,
+        help: Suggestion.nearest(to: name, among: names).map { "did you mean '\($0)'?" })
+    }
+    let place = parts[1].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    let span = commandLineSpan("--firewall \(text)", &sources)
+    plan.firewalls[index].kind = place[0].lowercased()
+    plan.firewalls[index].kindSpan = span
+    plan.firewalls[index].path = place.count == 2 ? String(place[1]) : nil
+    plan.firewalls[index].pathSpan = place.count == 2 ? span : nil
+  }
+
+  /// A span for something that stands on the command line.
+  private func commandLineSpan(_ text: String, _ sources: inout SourceMap) -> SourceSpan {
+    let file = sources.add(SourceFile(name: Self.commandLine, bytes: Array(text.utf8)))
+    return SourceSpan(file: file, lower: 0, upper: text.utf8.count)
+  }
+
+  private static let commandLine = "<command line>"
+
+  /// A path of a scenario file starts from that file's folder.
+  private static func resolved(
+    _ path: String, _ declaration: FirewallDeclaration, _ sources: SourceMap
+  ) -> String {
+    guard !path.hasPrefix("/"), let span = declaration.pathSpan else { return path }
+    let file = sources[span.file].name
+    guard file != commandLine, let slash = file.lastIndex(of: "/") else { return path }
+    return String(file[...slash]) + path
+  }
+
+  private static func lastComponent(_ path: String) -> String {
+    path.split(separator: "/").last.map(String.init) ?? path
+  }
+}

@@ -1,0 +1,103 @@
+/// Every option of the tool, under the name the user writes after `--`.
+enum OptionName: String, Hashable, Sendable, CaseIterable {
+  case color
+  case failOn = "fail-on"
+  case firewall
+  case format
+  case help
+  case host
+  case inconclusive
+  case junitProfile = "junit-profile"
+  case live
+  case noProgress = "no-progress"
+  case only
+  case output
+  case packet
+  case packets
+  case quiet
+  case report
+  case ruleset
+  case verbose
+  case version
+}
+
+/// What an option or an operand takes.
+enum ValueKind: Hashable, Sendable {
+  /// Nothing: the option is there or not.
+  case none
+  /// The name of a file.
+  case file
+  /// One of these words.
+  case oneOf([String])
+  /// One of the command's formats.
+  case format
+  /// One of the command's formats, `=`, and the name of a file.
+  case formatAndFile
+  /// Text, called so in the help.
+  case text(String)
+}
+
+/// One row of the table of options.
+struct OptionRow: Sendable {
+  let name: OptionName
+  let value: ValueKind
+  var isRepeatable = false
+  /// What it does, in one phrase.
+  let help: String
+}
+
+extension OptionName {
+  /// The option's row: its value and its help, the same in every command that has it.
+  var row: OptionRow {
+    switch self {
+    case .color:
+      OptionRow(
+        name: self, value: .oneOf(["auto", "always", "never"]),
+        help: "colour: on a terminal unless NO_COLOR is set (auto), always or never")
+    case .failOn:
+      OptionRow(
+        name: self, value: .oneOf(["info", "low", "medium", "high", "critical"]),
+        help: "only lines of this severity or above make the exit status 1 or 3")
+    case .firewall:
+      OptionRow(
+        name: self, value: .text("NAME=KIND:PATH"), isRepeatable: true,
+        help: "read the firewall NAME of the scenario from another place")
+    case .format:
+      OptionRow(name: self, value: .format, help: "the format on standard output")
+    case .help: OptionRow(name: self, value: .none, help: "show this help")
+    case .host:
+      OptionRow(
+        name: self, value: .file, help: "interfaces, routes and settings of the host, as JSON")
+    case .inconclusive:
+      OptionRow(
+        name: self, value: .oneOf(["fail", "error", "pass"]),
+        help: "what lines that are not known make of the exit status: 1, 3 (default) or nothing")
+    case .junitProfile:
+      OptionRow(
+        name: self, value: .oneOf(["modern", "strict"]),
+        help: "JUnit as today's readers like it (default), or valid by both published schemas")
+    case .live:
+      OptionRow(name: self, value: .none, help: "use the ruleset that is in force on this machine")
+    case .noProgress: OptionRow(name: self, value: .none, help: "draw no progress")
+    case .only:
+      OptionRow(
+        name: self, value: .text("TAG"), isRepeatable: true,
+        help: "only lines that carry one of these tags")
+    case .output:
+      OptionRow(
+        name: self, value: .file, help: "write the output to this file instead of standard output")
+    case .packet: OptionRow(name: self, value: .text("JSON"), help: "one exact packet")
+    case .packets: OptionRow(name: self, value: .file, help: "packets, one JSON object per line")
+    case .quiet: OptionRow(name: self, value: .none, help: "say nothing about what is in order")
+    case .report:
+      OptionRow(
+        name: self, value: .formatAndFile, isRepeatable: true, help: "write a report besides")
+    case .ruleset:
+      OptionRow(
+        name: self, value: .file,
+        help: "a ruleset: output of `nft -j list ruleset`, or nft text")
+    case .verbose: OptionRow(name: self, value: .none, help: "one line for every line that holds")
+    case .version: OptionRow(name: self, value: .none, help: "show the version")
+    }
+  }
+}

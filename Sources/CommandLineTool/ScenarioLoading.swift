@@ -1,0 +1,68 @@
+internal import Addresses
+internal import Diagnostics
+internal import LinuxKernel
+internal import Scenarios
+
+/// Why a command ends before it has done its work; what is wrong has been told.
+struct Stop: Error {
+  var status: RunStatus
+  /// For reports: what went wrong, in one phrase.
+  var reason: String
+}
+
+/// Reads scenario files from disk.
+struct ScenarioLoading {
+  let console: Console
+
+  /// Reads the files and everything they include, and tells what is wrong with them.
+  ///
+  /// - Parameters:
+  ///   - paths: The files, as the user named them.
+  ///   - sources: Takes every file that is read.
+  /// - Returns: The plan, and how many warnings were told.
+  /// - Throws: ``Stop`` where there is an error.
+  func plan(
+    _ paths: [String], sources: inout SourceMap
+  ) throws(Stop) -> (plan: ScenarioPlan, warnings: Int) {
+    var roots: [ScenarioReader.Root] = []
+    for path in paths {
+      do throws(Errno) {
+        roots.append(.init(path: path, bytes: try Files.read(path, limit: Self.sizeLimit)))
+      } catch {
+        console.say(
+          Diagnostic("scenario.unreadable", .error, "cannot read '\(path)': \(error)", at: nil))
+        throw Stop(status: .unusable, reason: "cannot read '\(path)': \(error)")
+      }
+    }
+    let (plan, diagnostics) = ScenarioReader.read(
+      roots, sources: &sources, selfAddresses: Self.ownAddresses
+    ) { path in
+      do throws(Errno) {
+        return .success(try Files.read(path, limit: Self.sizeLimit))
+      } catch {
+        return .failure(UnreadableFile(reason: error.description))
+      }
+    }
+    for diagnostic in diagnostics { console.say(diagnostic, sources: sources) }
+    let errors = diagnostics.count { $0.severity == .error }
+    guard let plan else {
+      throw Stop(
+        status: .unusable,
+        reason: errors == 1
+          ? "the scenario has an error"
+          : "the scenario has \(errors) errors")
+    }
+    return (plan, diagnostics.count { $0.severity == .warning })
+  }
+
+  private static let sizeLimit = 256 << 20
+
+  /// The addresses of `self`; empty where the kernel does not tell.
+  static var ownAddresses: AddressSet {
+    guard let own = try? OwnAddress.all() else { return .empty }
+    return own.reduce(AddressSet.empty) { set, address in
+      set.union(
+        AddressSet(IPAddress(address.isIPv6 ? .ipv6 : .ipv4, rawValue: address.number)))
+    }
+  }
+}

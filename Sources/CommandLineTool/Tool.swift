@@ -1,0 +1,42 @@
+internal import Diagnostics
+internal import LinuxKernel
+internal import Netfilter
+
+/// The tool: arguments in, exit status out.
+package enum Tool {
+  package static let version = "0.1.0"
+
+  /// Runs one command line.
+  ///
+  /// - Parameter arguments: The words after the program's name.
+  /// - Returns: The exit status.
+  package static func run(_ arguments: [String]) -> CInt {
+    if arguments.first == NetfilterChild.argument {
+      return NetfilterChild.run(Array(arguments.dropFirst()))
+    }
+    Machine.ignoreBrokenPipes()
+    do throws(Diagnostic) {
+      switch try ArgumentParser.parse(arguments) {
+      case .overview: try Console().write(HelpText.overview)
+      case .help(let row): try Console().write(HelpText.command(row))
+      case .version: try Console().write("portproof \(version)\n")
+      case .run(let command, let arguments): return try run(command, arguments).rawValue
+      }
+      return RunStatus.holds.rawValue
+    } catch {
+      Console().say(error)
+      return RunStatus.unusable.rawValue
+    }
+  }
+
+  private static func run(
+    _ command: CommandName, _ arguments: ParsedArguments
+  ) throws(Diagnostic) -> RunStatus {
+    let console = Console(arguments)
+    switch command {
+    case .lint: return LintCommand(arguments, console).run()
+    case .doctor: return try DoctorCommand(arguments, console).run()
+    case .completions: return try CompletionsCommand(arguments, console).run()
+    }
+  }
+}

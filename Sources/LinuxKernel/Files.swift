@@ -1,0 +1,50 @@
+internal import CLinuxShims
+internal import Glibc
+
+/// Whole files, in and out.
+package enum Files {
+  /// The bytes of a file.
+  ///
+  /// - Parameters:
+  ///   - path: The file; pipes and devices are read to their end.
+  ///   - limit: The most bytes that are taken, by default 4 GiB.
+  /// - Returns: The bytes.
+  /// - Throws: What the kernel refused; ``Errno/fileTooLarge`` where there is more than `limit`.
+  package static func read(_ path: String, limit: Int = 1 << 32) throws(Errno) -> [UInt8] {
+    try Descriptor(reading: path).readAll(limit: limit)
+  }
+
+  package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+
+  /// Puts `bytes` in place of a file: nobody ever sees half of it.
+  ///
+  /// The bytes go to a new file in the same folder, are forced to the disk and take the name with
+  /// one step. Devices and pipes (`/dev/stdout`) are written to as they are.
+  ///
+  /// - Throws: What the kernel refused; the file is then as it was.
+  package static func replace(_ path: String, with bytes: [UInt8]) throws(Errno) {
+    var facts = stat()
+    if unsafe stat(path, &facts) == 0, facts.st_mode & S_IFMT != S_IFREG {
+      if facts.st_mode & S_IFMT == S_IFDIR { throw .isDirectory }
+      let raw = try retrying { Int(unsafe open(path, O_WRONLY | O_CLOEXEC)) }
+      return try Descriptor(owning: CInt(raw)).write(bytes)
+    }
+    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+    var template = Array("\(folder).portproof-XXXXXX".utf8CString)
+    let raw = try retrying {
+      unsafe template.withUnsafeMutableBufferPointer { buffer in
+        Int(unsafe portproof_make_temporary(buffer.baseAddress))
+      }
+    }
+    let file = Descriptor(owning: CInt(raw))
+    do throws(Errno) {
+      try file.write(bytes)
+      _ = try retrying { Int(fchmod(file.raw, 0o644)) }
+      _ = try retrying { Int(fsync(file.raw)) }
+      _ = try retrying { Int(unsafe rename(template, path)) }
+    } catch {
+      _ = unsafe unlink(template)
+      throw error
+    }
+  }
+}

@@ -1,0 +1,71 @@
+internal import CLinuxShims
+internal import Glibc
+
+/// Namespaces of this process: what it is cut off from.
+///
+/// A process that enters one does not leave it again, so it is for children only.
+package enum Namespaces {
+  package enum EntryError: Hashable, Sendable, Error {
+    /// The kernel, or a rule of the system, does not let this user make a user namespace.
+    case userNamespaceRefused(Errno)
+    case networkNamespaceRefused(Errno)
+    /// The user could not be mapped into the new namespace.
+    case mappingRefused(file: String, Errno)
+  }
+
+  /// Enters a new network namespace, empty but for a loopback that is down.
+  ///
+  /// A process that may not do so by itself enters a new user namespace first, in which its user
+  /// is root.
+  ///
+  /// - Throws: ``EntryError`` with the step that was refused.
+  package static func enterNetworkNamespace() throws(EntryError) {
+    let direct = portproof_unshare_network()
+    if direct == 0 { return }
+    guard direct == EPERM else { throw .networkNamespaceRefused(Errno(rawValue: direct)) }
+    try enterUserNamespace()
+    let status = portproof_unshare_network()
+    guard status == 0 else {
+      // AppArmor lets the user namespace be made and takes its capabilities away.
+      throw .networkNamespaceRefused(Errno(rawValue: status))
+    }
+  }
+
+  /// Enters a new user namespace, in which the user is root and has every capability.
+  ///
+  /// - Throws: ``EntryError`` with the step that was refused.
+  package static func enterUserNamespace() throws(EntryError) {
+    let user = Machine.effectiveUserID
+    let group = Machine.effectiveGroupID
+    let status = portproof_unshare_user()
+    guard status == 0 else { throw .userNamespaceRefused(Errno(rawValue: status)) }
+    // user_namespaces(7): the group map needs setgroups to be denied first.
+    try write("deny", to: "/proc/self/setgroups")
+    try write("0 \(group) 1", to: "/proc/self/gid_map")
+    try write("0 \(user) 1", to: "/proc/self/uid_map")
+  }
+
+  private static func write(_ text: String, to file: String) throws(EntryError) {
+    do throws(Errno) {
+      let raw = try retrying { Int(unsafe open(file, O_WRONLY | O_CLOEXEC)) }
+      try Descriptor(owning: CInt(raw)).write(Array(text.utf8))
+    } catch {
+      throw .mappingRefused(file: file, error)
+    }
+  }
+
+  /// Adds an interface called `name` to the network namespace of this process.
+  ///
+  /// It carries no packets: it is there so that rules can name it.
+  ///
+  /// - Throws: What the kernel refused for the last kind of interface that was tried.
+  package static func addInterface(_ name: String) throws(Errno) {
+    var error = Errno.notSupported
+    for kind in ["dummy", "veth", "bridge"] {
+      let status = unsafe portproof_add_interface(name, kind)
+      if status == 0 || status == EEXIST { return }
+      error = Errno(rawValue: status)
+    }
+    throw error
+  }
+}

@@ -1,0 +1,136 @@
+internal import Diagnostics
+internal import Outcomes
+
+/// The words in which every report tells of a claim, so that no two of them differ.
+struct ClaimText {
+  let sources: SourceMap
+  let style: TextStyle
+
+  /// A line about the answer, then the user's line with a caret, then the facts.
+  func block(_ claim: ClaimOutcome) -> String {
+    var text = title(claim) + "\n"
+    let renderer = DiagnosticRenderer(sources: sources, style: style)
+    let gutter: Int
+    if let span = claim.expectationSpan {
+      gutter = renderer.gutterWidth(of: [span])
+      text += renderer.snippet(
+        Diagnostic.Label(span, visible(claim.message)), gutter: gutter,
+        emphasis: emphasis(claim.status))
+    } else {
+      gutter = 2
+      text +=
+        "  " + style.styled("-->", .frame) + " \(location(claim)): \(visible(claim.message))\n"
+    }
+    for fact in facts(claim) {
+      text += String(repeating: " ", count: gutter + 1) + style.styled("= ", .frame)
+      text += fact.name + String(repeating: " ", count: max(1, 11 - fact.name.count))
+      text += visible(fact.value) + "\n"
+    }
+    if let hint = claim.hint {
+      let hint = visible(hint)
+      text += String(repeating: " ", count: gutter) + style.styled("help:", .note) + " \(hint)\n"
+    }
+    return text
+  }
+
+  /// `FAIL  worker -> cp 50001 tcp expect allow, observed drop  (bootstrap/3, critical)`.
+  func title(_ claim: ClaimOutcome) -> String {
+    let word = style.styled(Self.word(claim.status), emphasis(claim.status))
+    return "\(word)  \(style.styled(visible(headline(claim)), .strong))  "
+      + "(\(claim.id), \(claim.severity.rawValue))"
+  }
+
+  /// The scenario and, where it says more, what was observed.
+  func headline(_ claim: ClaimOutcome) -> String {
+    switch claim.status {
+    case .failed: "\(claim.scenario), observed \(claim.observed.rawValue)"
+    case .passed, .unknown, .skipped: claim.scenario
+    }
+  }
+
+  func location(_ claim: ClaimOutcome) -> String { "\(claim.file):\(claim.line):\(claim.column)" }
+
+  /// Comments of rules are other people's text: what would steer a terminal is not passed on.
+  func visible(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
+      return text
+    }
+    var shown = ""
+    for scalar in text.unicodeScalars {
+      let isControl = scalar.properties.generalCategory == .control
+      shown.unicodeScalars.append(isControl ? "\u{FFFD}" : scalar)
+    }
+    return shown
+  }
+
+  static func word(_ status: ClaimOutcome.Status) -> String {
+    switch status {
+    case .passed: "ok"
+    case .failed: "FAIL"
+    case .unknown: "NOT KNOWN"
+    case .skipped: "skipped"
+    }
+  }
+
+  func emphasis(_ status: ClaimOutcome.Status) -> Emphasis {
+    switch status {
+    case .passed: .success
+    case .failed: .error
+    case .unknown: .warning
+    case .skipped: .note
+    }
+  }
+
+  private func facts(_ claim: ClaimOutcome) -> [(name: String, value: String)] {
+    var facts: [(name: String, value: String)] = []
+    if let packet = claim.counterexample { facts.append(("packet", Self.text(packet))) }
+    if let rule = claim.decidedBy { facts.append(("decided by", Self.text(rule))) }
+    for (index, step) in claim.trace.enumerated() {
+      facts.append((index == 0 ? "trace" : "", Self.text(step)))
+    }
+    for reason in claim.reasons { facts.append(("reason", reason)) }
+    for assumption in claim.assumptions { facts.append(("rests on", assumption)) }
+    if let because = claim.because { facts.append(("because", because)) }
+    if let replay = claim.evidence.replay { facts.append(("replay", replay)) }
+    if let probe = claim.evidence.probe { facts.append(("probe", probe)) }
+    return facts
+  }
+
+  /// `172.20.0.5:1024 > 172.20.0.2:50001  tcp syn, new, in eth0`.
+  static func text(_ packet: PacketDescription) -> String {
+    let source = endpoint(packet.family, packet.sourceAddress, packet.sourcePort)
+    let destination = endpoint(packet.family, packet.destinationAddress, packet.destinationPort)
+    var words = packet.transportProtocol
+    if let flags = packet.flags, !flags.isEmpty { words += " " + flags.joined(separator: ",") }
+    if let type = packet.icmpType { words += " type \(type)" }
+    if let code = packet.icmpCode { words += " code \(code)" }
+    if let state = packet.state { words += ", \(state)" }
+    if let interface = packet.inputInterface { words += ", in \(interface)" }
+    if let interface = packet.outputInterface { words += ", out \(interface)" }
+    for field in packet.further { words += ", \(field.name) \(field.value)" }
+    return "\(source) > \(destination)  \(words)"
+  }
+
+  private static func endpoint(_ family: String, _ address: String, _ port: UInt16?) -> String {
+    guard let port else { return address }
+    return family == "ip6" ? "[\(address)]:\(port)" : "\(address):\(port)"
+  }
+
+  /// `cp-host: inet talos ingress handle 12: tcp dport 22 accept (controlplane.yaml:41:3)`.
+  static func text(_ rule: RuleCitation) -> String {
+    var text = "\(rule.firewall): \(place(rule)): \(rule.text)"
+    if let source = rule.source { text += " (\(source))" }
+    return text
+  }
+
+  static func place(_ rule: RuleCitation) -> String {
+    "\(rule.family) \(rule.table) \(rule.chain)" + (rule.handle.map { " handle \($0)" } ?? "")
+  }
+
+  /// `input  inet talos ingress handle 12: tcp dport 22 accept  accept`.
+  static func text(_ step: TraceStep) -> String {
+    var text = "\(step.hook)  \(place(step.rule))"
+    if !step.rule.isPolicy { text += ": \(step.rule.text)" }
+    return text + "  \(step.verdict)"
+  }
+}

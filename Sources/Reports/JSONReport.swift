@@ -1,0 +1,133 @@
+internal import Documents
+package import Outcomes
+
+/// A run as `portproof.report/1`.
+///
+/// Members of the schema are always there, null where they do not apply; a reader must not mind
+/// further ones.
+package enum JSONReport {
+  package static let schema = "portproof.report/1"
+
+  /// The whole document, ending in a line break.
+  package static func render(_ run: RunOutcome) -> String {
+    var writer = JSONWriter(.indented)
+    writer.object { writer in
+      writer.member("schema", schema)
+      writer.object("tool") {
+        $0.member("name", "portproof")
+        $0.member("version", run.toolVersion)
+      }
+      writer.object("summary") {
+        $0.member("total", run.claims.count)
+        $0.member("passed", run.count(.passed))
+        $0.member("failed", run.count(.failed))
+        $0.member("unknown", run.count(.unknown))
+        $0.member("skipped", run.count(.skipped))
+      }
+      writer.object("run") {
+        $0.member("host", run.hostname)
+        $0.member("started_at", Timestamp.text(run.startedAt) + "Z")
+        $0.member("seconds", milliseconds: run.seconds)
+        $0.optional("stopped_because", run.abortedBecause)
+        $0.object("properties") { properties in
+          for property in run.properties { properties.member(property.name, property.value) }
+        }
+      }
+      writer.array("results") { results in
+        for claim in run.claims { results.object { write(claim, to: &$0) } }
+      }
+    }
+    return writer.text + "\n"
+  }
+
+  private static func write(_ claim: ClaimOutcome, to writer: inout JSONWriter) {
+    writer.member("id", claim.id)
+    writer.member("suite", claim.suite)
+    writer.member("scenario", claim.scenario)
+    writer.member("file", claim.file)
+    writer.member("line", claim.line)
+    writer.member("column", claim.column)
+    writer.member("severity", claim.severity.rawValue)
+    writer.member("status", claim.status.rawValue)
+    writer.member("expected", claim.expected)
+    writer.member("observed", claim.observed.rawValue)
+    writer.member("code", claim.code)
+    if let packet = claim.counterexample {
+      writer.object("counterexample") { write(packet, to: &$0) }
+    } else {
+      writer.null("counterexample")
+    }
+    if let rule = claim.decidedBy {
+      writer.object("decided_by") { write(rule, to: &$0) }
+    } else {
+      writer.null("decided_by")
+    }
+    writer.strings("assumptions", claim.assumptions)
+    writer.object("evidence") {
+      $0.optional("replay", claim.evidence.replay)
+      $0.optional("probe", claim.evidence.probe)
+    }
+    writer.member("message", claim.message)
+    writer.strings("reasons", claim.reasons)
+    writer.optional("because", claim.because)
+    writer.optional("help", claim.hint)
+    writer.strings("tags", claim.tags)
+    writer.array("trace") { trace in
+      for step in claim.trace {
+        trace.object {
+          $0.member("hook", step.hook)
+          write(step.rule, to: &$0)
+          $0.member("verdict", step.verdict)
+        }
+      }
+    }
+    writer.member("seconds", milliseconds: claim.seconds)
+  }
+
+  private static func write(_ rule: RuleCitation, to writer: inout JSONWriter) {
+    writer.member("firewall", rule.firewall)
+    writer.member("family", rule.family)
+    writer.member("table", rule.table)
+    writer.member("chain", rule.chain)
+    writer.optional("handle", rule.handle)
+    writer.member("rule", rule.text)
+    writer.optional("source", rule.source)
+  }
+
+  /// A packet in the words of `simulate`'s input, which takes it back.
+  private static func write(_ packet: PacketDescription, to writer: inout JSONWriter) {
+    writer.member("family", packet.family)
+    writer.member("saddr", packet.sourceAddress)
+    writer.member("daddr", packet.destinationAddress)
+    writer.member("protocol", packet.transportProtocol)
+    if let port = packet.sourcePort { writer.member("sport", port) }
+    if let port = packet.destinationPort { writer.member("dport", port) }
+    if let type = packet.icmpType { writer.member("icmp_type", type) }
+    if let code = packet.icmpCode { writer.member("icmp_code", code) }
+    if let flags = packet.flags { writer.strings("flags", flags) }
+    if let state = packet.state { writer.member("state", state) }
+    if let interface = packet.inputInterface { writer.member("iif", interface) }
+    if let interface = packet.outputInterface { writer.member("oif", interface) }
+    if !packet.further.isEmpty {
+      writer.object("further") { further in
+        for field in packet.further { further.member(field.name, field.value) }
+      }
+    }
+  }
+}
+
+extension JSONWriter {
+  fileprivate mutating func optional(_ name: String, _ value: String?) {
+    if let value { member(name, value) } else { null(name) }
+  }
+
+  fileprivate mutating func optional(_ name: String, _ value: Int?) {
+    if let value { member(name, value) } else { null(name) }
+  }
+
+  fileprivate mutating func strings(_ name: String, _ values: [String]) {
+    array(name) { array in
+      for value in values { array.value(value) }
+    }
+  }
+}

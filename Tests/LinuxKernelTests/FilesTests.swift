@@ -1,0 +1,49 @@
+import Foundation
+import LinuxKernel
+import Testing
+
+@Suite("Files")
+struct FilesTests {
+  private func withFolder(_ body: (String) throws -> Void) throws {
+    let folder = NSTemporaryDirectory() + "/portproof-files-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try body(folder)
+  }
+
+  @Test func `a replaced file has the new bytes, mode 0644 and no neighbours`() throws {
+    try withFolder { (folder: String) throws in
+      let path = folder + "/report.json"
+      try Files.replace(path, with: Array("old".utf8))
+      try Files.replace(path, with: Array("new".utf8))
+      #expect(try Files.read(path) == Array("new".utf8))
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["report.json"])
+      let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+      #expect(mode == 0o644)
+    }
+  }
+
+  @Test func `where the name cannot be taken nothing is left behind`() throws {
+    try withFolder { (folder: String) throws in
+      #expect(throws: Errno.noSuchFile) {
+        try Files.replace(folder + "/missing/report.json", with: [1])
+      }
+      #expect(throws: Errno.isDirectory) { try Files.replace(folder, with: [1]) }
+      let left = try FileManager.default.contentsOfDirectory(atPath: folder)
+      #expect(left.isEmpty)
+    }
+  }
+
+  @Test func `a device is written to as it is`() throws {
+    try Files.replace("/dev/null", with: [1, 2, 3])
+    #expect(Files.exists("/dev/null"))
+  }
+
+  @Test func `reading stops at the limit`() throws {
+    #expect(throws: Errno.fileTooLarge) { try Files.read("/dev/zero", limit: 1 << 20) }
+  }
+
+  @Test func `errors use the kernel's words`() {
+    #expect(Errno.noSuchFile.description == "no such file or directory")
+  }
+}
