@@ -42,7 +42,7 @@ let package = Package(
       name: "CommandLineTool",
       dependencies: [
         "Addresses", "Diagnostics", "Documents", "LinuxKernel", "Netfilter", "NftablesFrontend",
-        "Outcomes", "Reports", "Rulesets", "Scenarios",
+        "Outcomes", "Proof", "Reports", "Rulesets", "Scenarios",
       ]),
     .executableTarget(name: "portproof", dependencies: ["CommandLineTool", "LinuxKernel"]),
 

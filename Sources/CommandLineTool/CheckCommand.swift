@@ -30,7 +30,7 @@ struct CheckCommand {
   }
 
   /// Answers the lines of a question in order, until done or asked to stop.
-  typealias Prover = (_ question: Question, _ isStopped: () -> Bool) -> [ClaimOutcome]
+  typealias Answering = (_ question: Question, _ isStopped: () -> Bool) -> [ClaimOutcome]
 
   private let arguments: ParsedArguments
   private let console: Console
@@ -40,7 +40,7 @@ struct CheckCommand {
     self.console = console
   }
 
-  func run(proving prove: Prover) -> RunStatus {
+  func run(proving prove: Answering) -> RunStatus {
     let started = Clocks.monotonic
     var run = RunOutcome(
       toolVersion: Tool.version, claims: [], startedAt: Clocks.wallSeconds, seconds: 0,

@@ -1,5 +1,6 @@
 /// Every command of the tool, under the name the user writes.
 enum CommandName: String, Hashable, Sendable, CaseIterable {
+  case check
   case lint
   case doctor
   case completions
@@ -59,6 +60,7 @@ enum Format: String, Hashable, Sendable, CaseIterable {
 extension CommandName {
   var row: CommandRow {
     switch self {
+    case .check: CheckCommand.row
     case .lint: LintCommand.row
     case .doctor: DoctorCommand.row
     case .completions: CompletionsCommand.row
