@@ -144,7 +144,7 @@ extension MatchConditions {
   /// A set that is full, or whose element has a gate, ends the rule.
   private func unmodelled(_ update: SetUpdate) -> Unmodelled {
     Unmodelled(
-      text: RulePrinter.text(of: .setUpdate(update), in: table),
+      text: RulePrinter(table).text(of: Statement.setUpdate(update)),
       reason: "the set's contents change with traffic")
   }
 }

@@ -148,7 +148,7 @@ extension Prover {
     let rule = chain.rules[index]
     return RuleCitation(
       firewall: firewalls[firewall].name, family: table.family.rawValue, table: table.name,
-      chain: chain.name, handle: rule.handle, text: RulePrinter.text(of: rule, in: table),
+      chain: chain.name, handle: rule.handle, text: RulePrinter(table).text(of: rule),
       isPolicy: false, source: rule.provenance.span.map { sources.location(of: $0) },
       span: rule.provenance.span)
   }

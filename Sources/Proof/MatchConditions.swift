@@ -36,7 +36,7 @@ struct MatchConditions {
   }
 
   private func unknown(_ match: Match) -> Condition {
-    Condition(guards: [], test: .unknown(RulePrinter.text(of: .match(match), in: table)))
+    Condition(guards: [], test: .unknown(RulePrinter(table).text(of: match)))
   }
 
   /// The values that an operator accepts; nil for the operators on bits.
@@ -122,14 +122,14 @@ struct MatchConditions {
       return .never
     case .unknown:
       return Condition(
-        guards: guards, test: .unknown(RulePrinter.text(of: .match(match), in: table)))
+        guards: guards, test: .unknown(RulePrinter(table).text(of: match)))
     case .constant(let value, _):
       return decided(values.contains(value & fieldMask ^ flip))
     case .partly(let known, let value, let width):
       let mask = fieldMask & Proof.mask(width)
       guard mask & ~known == 0 else {
         return Condition(
-          guards: guards, test: .unknown(RulePrinter.text(of: .match(match), in: table)))
+          guards: guards, test: .unknown(RulePrinter(table).text(of: match)))
       }
       return decided(values.contains(value & mask ^ flip))
     case .nextHeader:
@@ -140,7 +140,7 @@ struct MatchConditions {
         let boxes = boxes(
           slices, mask: fieldMask, flip: flip, values, in: register)
       else {
-        let text = RulePrinter.text(of: .match(match), in: table)
+        let text = RulePrinter(table).text(of: match)
         guard slices.count == 1, case .dimension(let dimension) = slices[0].source else {
           return Condition(guards: guards, test: .unknown(text))
         }

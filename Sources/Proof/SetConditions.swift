@@ -141,7 +141,7 @@ extension MatchConditions {
     let found = lookup(match.left, in: reference, &register)
     guard let guards = found.guards else { return .never }
     func unknown() -> Condition {
-      Condition(guards: guards, test: .unknown(RulePrinter.text(of: .match(match), in: table)))
+      Condition(guards: guards, test: .unknown(RulePrinter(table).text(of: match)))
     }
     guard found.unknown == nil, !found.branches.contains(where: { $0.doubt != nil }) else {
       return unknown()
@@ -191,7 +191,7 @@ extension MatchConditions {
     if case .concatenation = key { isKnown = false }
     guard isKnown else {
       return Condition(
-        guards: guards, test: .unknown(RulePrinter.text(of: .match(match), in: table)))
+        guards: guards, test: .unknown(RulePrinter(table).text(of: match)))
     }
     return Condition(guards: guards, test: .anyOf(boxes))
   }
