@@ -46,6 +46,13 @@ let package = Package(
       ]),
     .executableTarget(name: "portproof", dependencies: ["CommandLineTool", "LinuxKernel"]),
 
+    // Benchmarks: `swift run -c release Benchmarks`.
+    .executableTarget(
+      name: "Benchmarks",
+      dependencies: [
+        "Addresses", "Diagnostics", "NftablesFrontend", "Proof", "Rulesets", "Scenarios",
+      ], path: "Tests/Benchmarks", exclude: ["z3-referee.py"]),
+
     // Tests, one target per target.
     .testTarget(name: "AddressesTests", dependencies: ["Addresses"]),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
