@@ -9,11 +9,16 @@ let package = Package(
     // Layer 1: vocabulary.
     .target(name: "Addresses"),
     .target(name: "Diagnostics"),
+    .target(name: "Wire", dependencies: ["Addresses"]),
 
     // Layer 2: the model, what is asked of it, what was answered.
     .target(name: "Rulesets", dependencies: ["Addresses", "Diagnostics"]),
     .target(name: "Outcomes", dependencies: ["Diagnostics"]),
     .target(name: "Scenarios", dependencies: ["Addresses", "Diagnostics", "Outcomes"]),
+
+    // Layer 3: the engines.
+    .target(
+      name: "Simulation", dependencies: ["Addresses", "Outcomes", "Rulesets", "Wire"]),
 
     // Layer 5: the tool.
     .executableTarget(name: "portproof", dependencies: ["Diagnostics"]),
@@ -21,6 +26,7 @@ let package = Package(
     // Tests, one target per target.
     .testTarget(name: "AddressesTests", dependencies: ["Addresses"]),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
+    .testTarget(name: "WireTests", dependencies: ["Addresses", "Wire"]),
   ],
   swiftLanguageModes: [.v6]
 )
