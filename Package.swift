@@ -10,23 +10,33 @@ let package = Package(
     .target(name: "Addresses"),
     .target(name: "Diagnostics"),
     .target(name: "Wire", dependencies: ["Addresses"]),
+    .target(name: "Documents"),
 
     // Layer 2: the model, what is asked of it, what was answered.
     .target(name: "Rulesets", dependencies: ["Addresses", "Diagnostics"]),
     .target(name: "Outcomes", dependencies: ["Diagnostics"]),
     .target(name: "Scenarios", dependencies: ["Addresses", "Diagnostics", "Outcomes"]),
 
-    // Layer 3: the engines.
+    // Layer 3: front-ends and engines.
     .target(
-      name: "Simulation", dependencies: ["Addresses", "Outcomes", "Rulesets", "Wire"]),
+      name: "Simulation",
+      dependencies: ["Addresses", "Documents", "Outcomes", "Rulesets", "Wire"]),
+    .target(
+      name: "NftablesFrontend", dependencies: ["Addresses", "Diagnostics", "Documents", "Rulesets"]),
 
     // Layer 5: the tool.
-    .executableTarget(name: "portproof", dependencies: ["Diagnostics"]),
+    .executableTarget(
+      name: "portproof",
+      dependencies: ["Diagnostics", "NftablesFrontend", "Rulesets", "Simulation"]),
 
     // Tests, one target per target.
     .testTarget(name: "AddressesTests", dependencies: ["Addresses"]),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
     .testTarget(name: "WireTests", dependencies: ["Addresses", "Wire"]),
+    .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
+    .testTarget(
+      name: "NftablesFrontendTests",
+      dependencies: ["Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Rulesets"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -98,6 +98,13 @@ struct CompiledSet: Sendable {
     return element < verdicts.count ? verdicts[element] : nil
   }
 
+  /// One part of what the map holds for an element.
+  func value(_ element: Int, _ part: Int) -> UInt128 {
+    if element == Self.catchAll { return part < catchAllValues.count ? catchAllValues[part] : 0 }
+    let offset = element &* dataWidth &+ part
+    return offset < values.count ? values[offset] : 0
+  }
+
   func doubt(_ element: Int) -> Int32 {
     if element == Self.catchAll { return catchAllDoubt }
     return doubts.isEmpty ? -1 : doubts[element]

@@ -103,11 +103,9 @@ extension Simulator {
         switch find(Int(set), Int(first)) {
         case .miss: isBroken = true
         case .hit(let element):
-          let compiled = program.sets[Int(set)]
-          for part in 0..<max(1, compiled.dataWidth) {
-            let values = element == CompiledSet.catchAll ? compiled.catchAllValues : compiled.values
-            let offset = element == CompiledSet.catchAll ? part : element * compiled.dataWidth + part
-            registers[Int(into) + part] = offset < values.count ? values[offset] : 0
+          let width = max(1, program.sets[Int(set)].dataWidth)
+          for part in 0..<width {
+            registers[Int(into) + part] = program.sets[Int(set)].value(element, part)
             unknownRegisters &= ~(1 << UInt64(Int(into) + part))
           }
         case .unknown(let reason):
@@ -139,10 +137,7 @@ extension Simulator {
           case .jump(let target):
             guard returns.count < Self.jumpLimit else { return giveUp(rule) }
             record(rule, .jump(chain: 0), hook, target)
-            returns.append(Int32(position + 1))
-            // What follows in the rule belongs to it when the chain comes back.
-            guard resumesAtRuleEnd(position, next) else { return giveUp(rule) }
-            returns[returns.count - 1] = Int32(next)
+            returns.append(Int32(next))
             position = Int(target)
             continue
           case .goto(let target):
@@ -265,12 +260,6 @@ extension Simulator {
   @inline(__always)
   func isUnknown(_ register: UInt8) -> Bool {
     unknownRegisters >> UInt64(register) & 1 != 0
-  }
-
-  /// A jump out of a rule comes back to the next rule, so nothing may follow it in its own.
-  private func resumesAtRuleEnd(_ position: Int, _ next: Int) -> Bool {
-    // nf_tables takes up the rule after the one that jumped (`nft_do_chain`: `stackptr`).
-    position < next
   }
 
   private mutating func giveUp(_ rule: Int32) -> End {
