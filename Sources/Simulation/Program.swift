@@ -36,6 +36,8 @@ package struct Program: Sendable {
   /// Whether the ruleset has an ingress chain at all.
   var hasIngress = false
   var registerCount = 8
+  /// The number in its table of the chain that begins at an instruction.
+  var chainStarts: [Int32: Int] = [:]
 
   /// Compiles a ruleset.
   ///

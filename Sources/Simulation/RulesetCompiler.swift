@@ -26,7 +26,9 @@ struct RulesetCompiler {
     for (tableIndex, table) in ruleset.tables.enumerated() {
       self.table = tableIndex
       for (chainIndex, chain) in table.chains.enumerated() {
-        starts[tableIndex][chainIndex] = Int32(program.instructions.count)
+        let start = Int32(program.instructions.count)
+        starts[tableIndex][chainIndex] = start
+        program.chainStarts[start] = chainIndex
         for (ruleIndex, rule) in chain.rules.enumerated() {
           compile(rule, at: RuleLocation(table: tableIndex, chain: chainIndex, rule: ruleIndex))
         }

@@ -64,7 +64,7 @@ extension Simulator {
         unknownRegisters &= ~(1 << UInt64(register))
       case .copy(let from, let into):
         registers[Int(into)] = registers[Int(from)]
-        let bit = unknownRegisters >> UInt64(from) & 1
+        let bit: UInt64 = unknownRegisters >> UInt64(from) & 1
         unknownRegisters = unknownRegisters & ~(1 << UInt64(into)) | bit << UInt64(into)
       case .masked(let register, let mask, let flip):
         registers[Int(register)] = registers[Int(register)] & mask ^ flip
@@ -262,10 +262,9 @@ extension Simulator {
     unknownRegisters >> UInt64(register) & 1 != 0
   }
 
+  /// Ends a way that nests deeper than the kernel allows.
   private mutating func giveUp(_ rule: Int32) -> End {
     note(fixedReasons.budget, rule)
-    alternatives.removeAll()
-    isExplorationBroken = true
     return .unknown
   }
 }

@@ -1,4 +1,4 @@
-package import Addresses
+import Addresses
 package import Rulesets
 
 /// Evaluates packets against one compiled ruleset.
@@ -28,6 +28,9 @@ package struct Simulator: ~Copyable {
   var decidingRule: Int32 = -1
   /// The base chain that gave the last verdict.
   var decidingChain: Int32 = -1
+  var ends = Ends()
+  /// The policy of the base chain that is being explored.
+  var chainPolicyDrops = false
   var phase = HookPlan.Phase.after
   /// What the connection table says of the packet at hand, once asked.
   var classified: Classification?
