@@ -30,6 +30,7 @@ struct ConnectionTable: Sendable {
 
   private var flows: [Flow: Bool] = [:]
   private var translated: [Flow] = []
+  private var addresses: Set<UInt128> = []
   /// Set where a flow was opened of which both ends were translated.
   private var hidesReplies = false
 
@@ -38,7 +39,14 @@ struct ConnectionTable: Sendable {
   mutating func confirm(_ flow: Flow, isTranslated: Bool, isDoublyTranslated: Bool) {
     if isDoublyTranslated { hidesReplies = true }
     if isTranslated { translated.append(flow) }
+    addresses.insert(flow.source)
+    addresses.insert(flow.destination)
     if flows[flow] == nil { flows[flow] = isTranslated }
+  }
+
+  /// Whether a connection begins or ends at an address.
+  func mentions(_ address: UInt128) -> Bool {
+    hidesReplies || addresses.contains(address)
   }
 
   enum Relation {
@@ -106,13 +114,25 @@ extension Simulator {
     case .unrelated:
       // An ICMP error may belong to one of the run's connections.
       let isError = isEcho(flow.transport, flow.family) && fresh == .known(.invalid)
-      return isError ? .unknown : fresh
+      return isError && mayBelongToConnection(packet) ? .unknown : fresh
     case .undecided: return .unknown
     case .original:
       // The first packets of a direction stay new until an answer was seen.
       return fresh == .known(.new) && isOpening(packet, flow) ? fresh : .unknown
     case .reply: return isAnswer(packet, flow) ? .known(.established) : .unknown
     }
+  }
+
+  /// Whether the packet that an ICMP error quotes can be one of the run's connections.
+  private func mayBelongToConnection(_ packet: borrowing Packet) -> Bool {
+    let quoted = packet.layout.transportOffset + 8
+    let (source, destination, width) =
+      packet.layout.family == .ipv4 ? (quoted + 12, quoted + 16, 32) : (quoted + 8, quoted + 24, 128)
+    guard
+      let from = packet.layout.bits(at: source * 8, count: width, in: packet.bytes),
+      let to = packet.layout.bits(at: destination * 8, count: width, in: packet.bytes)
+    else { return false }
+    return connections.mentions(from) || connections.mentions(to)
   }
 
   private func flags(_ packet: borrowing Packet) -> UInt8? {
@@ -200,6 +220,7 @@ extension Simulator {
       case 137: return .unknown
       default: return .known(.invalid)
       }
+    case (.sctp, _) where count < 12: return .known(.invalid)
     case (.sctp, _), (.dccp, _), (.gre, _): return .unknown
     case (.ah, .ipv6):
       // Tracking steps over this header, where rules do not.
@@ -281,6 +302,10 @@ extension Simulator {
     switch state {
     case .invalid, .untracked: return .missing
     case .established, .related:
+      if key == .status, state == .established {
+        // Seen an answer, and confirmed.
+        return .partial(2 | 8, unknown: ~(2 | 8), fixedReasons.connectionKey)
+      }
       if key == .networkProtocol { return .value(packet.layout.family == .ipv4 ? 2 : 10) }
       return .unknownOrMissing(fixedReasons.connectionKey)
     case .new: return loadNewConnection(key, direction, packet, environment)
@@ -294,6 +319,12 @@ extension Simulator {
     let unknown = Loaded.unknownOrMissing(fixedReasons.connectionKey)
     switch key {
     case .direction: return .value(0)
+    case .status:
+      // The kernel's own marks of finished translation, and translation itself where it ran.
+      var unknownBits: UInt128 = 0x180
+      if environment.isTranslated { unknownBits |= 0x30 }
+      if packet.state != nil || !connections.isEmpty { unknownBits |= 0x3FFF & ~0x6 }
+      return .partial(0, unknown: unknownBits, fixedReasons.connectionKey)
     case .networkProtocol: return .value(packet.layout.family == .ipv4 ? 2 : 10)
     case .mark:
       if environment.flags.contains(.connectionMarkUnknown) { return unknown }
@@ -312,7 +343,7 @@ extension Simulator {
         guard TransportProtocol(rawValue: flow.transport).hasPorts else { return unknown }
         return .value(UInt128(key == .sourcePort ? flow.sourcePort : flow.destinationPort))
       }
-    case .state, .status, .expiration, .helper, .label, .bytes, .packets, .zone, .id, .eventmask,
+    case .state, .expiration, .helper, .label, .bytes, .packets, .zone, .id, .eventmask,
       .secmark, .averagePacket:
       return unknown
     }

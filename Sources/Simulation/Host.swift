@@ -47,19 +47,22 @@ package struct Host: Hashable, Sendable {
   /// 0 off, 1 strict, 2 loose.
   package var reversePathFilter: Int
   package var routesLocalnet: Bool
-  /// Whether a packet to one of the host's own addresses is followed when it comes back on `lo`.
-  package var followsLoopback: Bool
+  /// Whether packets with a source of this host's own are let in (`accept_local`); nil where the
+  /// description does not say.
+  package var acceptsLocal: Bool?
+  /// Whether `lo` is described: only then is a packet to the host's own address followed back in.
+  var followsLoopback: Bool { interface(Self.loopback) != nil }
 
   package init(
     interfaces: [Interface], routes: [Route] = [], isForwarding: Bool = false,
-    reversePathFilter: Int = 0, routesLocalnet: Bool = false, followsLoopback: Bool = false
+    reversePathFilter: Int = 0, routesLocalnet: Bool = false, acceptsLocal: Bool? = nil
   ) {
     self.interfaces = interfaces
     self.routes = routes
     self.isForwarding = isForwarding
     self.reversePathFilter = reversePathFilter
     self.routesLocalnet = routesLocalnet
-    self.followsLoopback = followsLoopback
+    self.acceptsLocal = acceptsLocal
   }
 
   static let loopback = InterfaceName("lo") ?? .none
@@ -160,7 +163,7 @@ extension Host {
     let number = address.rawValue
     switch address.family {
     case .ipv4:
-      if number >> 24 == 0 || number == 0xFFFF_FFFF { return 3 }
+      if number == 0 || number == 0xFFFF_FFFF { return 3 }
       if number >> 28 == 0xE { return 5 }
       switch localDestination(address) {
       case .local: return number == 0x7FFF_FFFF ? 3 : 2

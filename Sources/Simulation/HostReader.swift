@@ -70,7 +70,7 @@ extension Host {
       isForwarding: value["forwarding"]?.boolean ?? false,
       reversePathFilter: value["rp_filter"]?.integer ?? 0,
       routesLocalnet: value["route_localnet"]?.boolean ?? false,
-      followsLoopback: value["loopback"]?.boolean ?? false)
+      acceptsLocal: value["accept_local"]?.boolean)
   }
 
   /// Reads `address/length`, or an address alone.

@@ -114,6 +114,8 @@ enum Loaded {
   case missing
   /// There is a value, and it is not known.
   case unknown(Int32)
+  /// There is a value, and the bits of the mask are not known.
+  case partial(UInt128, unknown: UInt128, Int32)
   /// Value or BREAK, and it is not known.
   case unknownOrMissing(Int32)
 }

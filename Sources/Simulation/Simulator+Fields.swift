@@ -30,14 +30,16 @@ extension Simulator {
       switch option(holder, kind, 1, packet, environment) {
       case .value: return .value(1)
       case .missing: return .value(0)
-      case .unknown(let reason), .unknownOrMissing(let reason): return .unknown(reason)
+      case .unknown(let reason), .unknownOrMissing(let reason), .partial(_, _, let reason):
+        return .unknown(reason)
       }
     case .optionBits(let holder, let kind, let offset, let length):
       let needed = (Int(offset) + Int(length) + 7) / 8
       switch option(holder, kind, needed, packet, environment) {
       case .value(let start): return bits(Int(start) * 8 + Int(offset), Int(length), packet, environment)
       case .missing: return .missing
-      case .unknown(let reason), .unknownOrMissing(let reason): return .unknownOrMissing(reason)
+      case .unknown(let reason), .unknownOrMissing(let reason), .partial(_, _, let reason):
+        return .unknownOrMissing(reason)
       }
     case .addressType(let ofSource): return addressType(ofSource, packet, environment)
     case .route(let query): return route(query, packet, environment, hook)
@@ -62,21 +64,21 @@ extension Simulator {
       switch loadPayload(.transport, 0, 8, packet, environment) {
       case .value(let type): return .value(types.contains { UInt128($0) == type } ? 1 : 0)
       case .missing: return .missing
-      case .unknown(let reason): return .unknown(reason)
+      case .unknown(let reason), .partial(_, _, let reason): return .unknown(reason)
       case .unknownOrMissing(let reason): return .unknownOrMissing(reason)
       }
     case .ethernetInput:
       switch deviceType(packet.input) {
       case .value(let type): return .value(type == 1 ? 1 : 0)
       case .missing: return .missing
-      case .unknown(let reason): return .unknown(reason)
+      case .unknown(let reason), .partial(_, _, let reason): return .unknown(reason)
       case .unknownOrMissing(let reason): return .unknownOrMissing(reason)
       }
     case .etherType(let number):
       switch loadPayload(.link, 96, 16, packet, environment) {
       case .value(let type): return .value(type == UInt128(number) ? 1 : 0)
       case .missing: return .missing
-      case .unknown(let reason): return .unknown(reason)
+      case .unknown(let reason), .partial(_, _, let reason): return .unknown(reason)
       case .unknownOrMissing(let reason): return .unknownOrMissing(reason)
       }
     }
@@ -225,8 +227,12 @@ extension Simulator {
     case .realm:
       if hook == .prerouting || hook == .ingress { return .missing }
       return .unknownOrMissing(fixedReasons.meta)
-    case .priority, .inputVRF, .inputVRFName, .inputBridgeName, .outputBridgeName, .secpath,
-      .ipsec, .secmark, .nftrace, .cpu, .random, .time, .day, .hour:
+    case .secpath, .ipsec:
+      // A packet as it is on the wire was not decrypted here.
+      if isWholeWay { return .value(0) }
+      return .unknownOrMissing(fixedReasons.meta)
+    case .priority, .inputVRF, .inputVRFName, .inputBridgeName, .outputBridgeName, .secmark,
+      .nftrace, .cpu, .random, .time, .day, .hour:
       return .unknownOrMissing(fixedReasons.meta)
     }
   }
@@ -385,27 +391,23 @@ extension Simulator {
     let number = address.rawValue
     switch address.family {
     case .ipv4:
-      guard number >> 24 != 0, number >> 28 < 0xE else { return .unknown(fixedReasons.route) }
+      // Groups have no routes of their own; they are looked up as any other address.
+      guard number != 0, number != 0xFFFF_FFFF else { return .unknown(fixedReasons.route) }
     case .ipv6:
       guard number >> 96 != 0, number >> 120 != 0xFF, number >> 118 != 0x3FA else {
         return .unknown(fixedReasons.route)
       }
     }
-    let destination = host.route(to: address)
+    var destination = host.route(to: address)
+    if query.isInputBound, address.family == .ipv6, case .device = destination {
+      // RT6_LOOKUP_F_IFACE: only routes of the input device are looked at.
+      destination = host.remoteDestination(address, through: input)
+    }
     switch destination {
-    case .local, .broadcast, .unreachable:
-      // IPv6 looks again among the routes of the input device alone.
-      return .value(0)
+    case .local, .broadcast, .unreachable: return .value(0)
     case .ambiguous: return .unknown(fixedReasons.route)
     case .device(let device):
-      if query.isInputBound, device != input {
-        if address.family == .ipv6,
-          host.remoteDestination(address, through: input) != .unreachable
-        {
-          return .unknown(fixedReasons.route)
-        }
-        return .value(0)
-      }
+      if query.isInputBound, device != input { return .value(0) }
       switch query.result {
       case .presence: return .value(1)
       case .name: return .value(device.rawValue)

@@ -106,7 +106,7 @@ extension Simulator {
     }
     if destination >> 28 == 0xE {
       if source >> 24 == 127, !host.routesLocalnet { return martian }
-      if source >> 24 == 0 { return .undecided("a group's packet without a source") }
+      if source == 0 { return .undecided("a group's packet without a source") }
       // Every interface joins the group of all hosts.
       guard destination == 0xE000_0001 else {
         return .undecided("which groups the host has joined is not known")
@@ -114,11 +114,12 @@ extension Simulator {
       return sourceFault(source, input, nil, host) ?? .local
     }
     if destination == .max || (source == 0 && destination == 0) {
-      if source >> 24 == 0 { return .local }
+      if source == 0 { return .local }
       return sourceFault(source, input, nil, host) ?? .local
     }
-    if source >> 24 == 0 { return martian }
-    if destination >> 24 == 0 { return .discarded("its destination is a martian") }
+    // Only the address 0.0.0.0 is special; the rest of its network is not, since Linux 5.3.
+    if source == 0 { return martian }
+    if destination == 0 { return .discarded("its destination is a martian") }
     if !host.routesLocalnet, input != Host.loopback, source >> 24 == 127 || destination >> 24 == 127 {
       return .discarded("a loopback address came from outside")
     }
@@ -139,10 +140,17 @@ extension Simulator {
   ) -> Routing? {
     let address = IPAddress.ipv4(IPv4Address(rawValue: source))
     let isOwn = host.interfaces.contains { $0.addresses.contains { $0.address == address } }
-    if isOwn || source == 0x7F00_0001 { return .discarded("its source is this host") }
+    if isOwn || source == 0x7F00_0001 {
+      switch host.acceptsLocal {
+      case false?: return .discarded("its source is this host")
+      case true?: return host.reversePathFilter == 0 ? nil : .undecided("its source is this host")
+      case nil: return .undecided("its source is this host, which accept_local may allow")
+      }
+    }
     guard host.reversePathFilter != 0 || output == input else { return nil }
     switch host.route(to: address) {
-    case .local, .broadcast: return .discarded("its source is a martian")
+    case .local: return .undecided("its source is this host, which accept_local may allow")
+    case .broadcast: return .discarded("its source is a martian")
     case .ambiguous: return .undecided("more than one route leads back")
     case .unreachable:
       return host.reversePathFilter == 0 ? nil : .discarded("no way back to its source")

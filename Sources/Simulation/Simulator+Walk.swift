@@ -39,7 +39,7 @@ extension Simulator {
         switch check(program.guards[Int(guardIndex)], packet, environment) {
         case .value(let holds): isBroken = holds == 0
         case .missing: isBroken = true
-        case .unknown(let reason), .unknownOrMissing(let reason):
+        case .unknown(let reason), .unknownOrMissing(let reason), .partial(_, _, let reason):
           guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
         }
       case .load(let field, let register):
@@ -49,15 +49,20 @@ extension Simulator {
           unknownRegisters &= ~(1 << UInt64(register))
         case .missing: isBroken = true
         case .unknown(let reason):
-          guard isExploring else {
-            note(reason, rule)
-            return .unknown
-          }
           note(reason, rule)
+          guard isExploring else { return .unknown }
           unknownRegisters |= 1 << UInt64(register)
+          partialRegister = -1
+        case .partial(let value, let unknown, let reason):
+          registers[Int(register)] = value
+          unknownRegisters |= 1 << UInt64(register)
+          partialRegister = Int16(register)
+          partialMask = unknown
+          partialReason = reason
         case .unknownOrMissing(let reason):
           guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
           unknownRegisters |= 1 << UInt64(register)
+          partialRegister = -1
         }
       case .constant(let value, let register):
         registers[Int(register)] = value
@@ -68,26 +73,30 @@ extension Simulator {
         unknownRegisters = unknownRegisters & ~(1 << UInt64(into)) | bit << UInt64(into)
       case .masked(let register, let mask, let flip):
         registers[Int(register)] = registers[Int(register)] & mask ^ flip
+        if partialRegister == Int16(register) { keep(mask) }
       case .shifted(let register, let left, let amount, let bitWidth):
         let value = registers[Int(register)]
         let limit: UInt128 = bitWidth >= 128 ? .max : (1 << UInt128(bitWidth)) - 1
         registers[Int(register)] =
           left ? value << UInt128(amount) & limit : value >> UInt128(amount)
+        if partialRegister == Int16(register) { partialRegister = -1 }
       case .compare(let register, let comparison, let value):
-        if isUnknown(register) {
-          guard fork(to: Int32(next), environment, unknownReason, rule) else { return .unknown }
-        } else {
+        if !isUnknown(register) {
           isBroken = !comparison.holds(registers[Int(register)], value)
+        } else if let holds = partialHolds(register, comparison, value) {
+          isBroken = !holds
+        } else {
+          guard fork(to: Int32(next), environment, doubt(register), rule) else { return .unknown }
         }
       case .compareRegisters(let register, let comparison, let other):
         if isUnknown(register) || isUnknown(other) {
-          guard fork(to: Int32(next), environment, unknownReason, rule) else { return .unknown }
+          guard fork(to: Int32(next), environment, doubt(register), rule) else { return .unknown }
         } else {
           isBroken = !comparison.holds(registers[Int(register)], registers[Int(other)])
         }
       case .inRange(let register, let isNegated, let lower, let upper):
         if isUnknown(register) {
-          guard fork(to: Int32(next), environment, unknownReason, rule) else { return .unknown }
+          guard fork(to: Int32(next), environment, doubt(register), rule) else { return .unknown }
         } else {
           let value = registers[Int(register)]
           isBroken = (value >= lower && value <= upper) == isNegated
@@ -220,7 +229,7 @@ extension Simulator {
         switch alter(base, Int(bitOffset), Int(bitLength), packet, &environment) {
         case .value: break
         case .missing: isBroken = true
-        case .unknown(let reason), .unknownOrMissing(let reason):
+        case .unknown(let reason), .unknownOrMissing(let reason), .partial(_, _, let reason):
           guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
         }
       case .alterOptions(let reason):
@@ -260,6 +269,35 @@ extension Simulator {
   @inline(__always)
   func isUnknown(_ register: UInt8) -> Bool {
     unknownRegisters >> UInt64(register) & 1 != 0
+  }
+
+  /// Why a register is not known.
+  private func doubt(_ register: UInt8) -> Int32 {
+    partialRegister == Int16(register) ? partialReason : unknownReason
+  }
+
+  /// Forgets the unknown bits that a mask clears.
+  private mutating func keep(_ mask: UInt128) {
+    partialMask &= mask
+    guard partialMask == 0 else { return }
+    unknownRegisters &= ~(1 << UInt64(partialRegister))
+    partialRegister = -1
+  }
+
+  /// What a comparison comes to where the known bits of a register decide it.
+  private func partialHolds(
+    _ register: UInt8, _ comparison: Instruction.Comparison, _ value: UInt128
+  ) -> Bool? {
+    guard partialRegister == Int16(register) else { return nil }
+    let known = registers[Int(register)] & ~partialMask
+    switch comparison {
+    case .anyBit, .noBit:
+      if known & value != 0 { return comparison == .anyBit }
+      return value & partialMask == 0 ? comparison == .noBit : nil
+    case .equal, .notEqual:
+      return known != value & ~partialMask ? comparison == .notEqual : nil
+    case .less, .greater, .lessOrEqual, .greaterOrEqual: return nil
+    }
   }
 
   /// Ends a way that nests deeper than the kernel allows.

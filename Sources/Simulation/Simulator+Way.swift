@@ -25,6 +25,8 @@ extension Simulator {
   /// - Returns: The hooks it entered and what became of it.
   package mutating func report(on packet: consuming Packet) -> PacketReport {
     begin()
+    isWholeWay = true
+    defer { isWholeWay = false }
     var way = Way(environments: [Environment(mark: packet.mark)])
     let report: PacketReport
     if packet.frame != nil {
@@ -58,7 +60,13 @@ extension Simulator {
     switch answer.verdict {
     case .accept: return nil
     case .drop: return way.ended(.drop, "dropped in \(hook.rawValue)", at: answer.decidedBy)
-    case .reject: return way.ended(answer.verdict, "rejected in \(hook.rawValue)", at: answer.decidedBy)
+    case .reject:
+      // The answer is a packet of this host's; whether it is sent (icmp_ratelimit) and gets through
+      // is not followed.
+      if packet.frame != nil {
+        way.hooks.append(PacketReport.Entered(hook: .output, verdict: .unknown))
+      }
+      return way.ended(answer.verdict, "rejected in \(hook.rawValue)", at: answer.decidedBy)
     case .unknown:
       return way.ended(.unknown, answer.reason ?? "not known", at: answer.decidedBy)
     }
@@ -80,7 +88,7 @@ extension Simulator {
     if packet.layout.isFragment, let end = fragmentEnd(packet, &way) { return end }
     if let end = enter(.prerouting, packet, &way) { return end }
     if way.environments.contains(where: { $0.mayDiffer(8, 40) }) {
-      return way.ended(.unknown, program.reasons[Int(fixedReasons.route)])
+      return way.ended(.unknown, program.reasons[Int(fixedReasons.translated)])
     }
     switch routing(of: packet, input, host) {
     case .local:
@@ -149,13 +157,13 @@ extension Simulator {
     }
     if let end = enter(.output, packet, &way) { return end }
     if way.environments.contains(where: { $0.mayDiffer(8, 40) }) {
-      return way.ended(.unknown, program.reasons[Int(fixedReasons.route)])
+      return way.ended(.unknown, program.reasons[Int(fixedReasons.translated)])
     }
     if let end = enter(.postrouting, packet, &way) { return end }
     confirm(packet, way)
     guard returns else { return way.ended(.accept, "sent") }
     guard host.followsLoopback else {
-      return way.ended(.unknown, "it comes back on lo, which the host description does not follow")
+      return way.ended(.unknown, "it comes back on lo, which the host does not describe")
     }
     if way.environments.contains(where: { $0.mayDiffer(8, 40) }) {
       return way.ended(.unknown, program.reasons[Int(fixedReasons.altered)])

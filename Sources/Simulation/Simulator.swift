@@ -34,6 +34,12 @@ package struct Simulator: ~Copyable {
   var phase = HookPlan.Phase.after
   /// What the connection table says of the packet at hand, once asked.
   var classified: Classification?
+  /// Set while a packet is followed from the wire, so that no device has decrypted it.
+  var isWholeWay = false
+  /// The bits of one register that are not known where the others are.
+  var partialRegister: Int16 = -1
+  var partialMask: UInt128 = 0
+  var partialReason: Int32 = -1
   /// Set on the second way of a packet that came back on `lo`.
   var isReturning = false
   var connections = ConnectionTable()
@@ -133,6 +139,7 @@ struct FixedReasons: Sendable {
   let tracking: Int32
   let bound: Int32
   let mark: Int32
+  let translated: Int32
 
   init(adding program: inout Program) {
     budget = program.reason("too many alternatives to follow")
@@ -150,6 +157,7 @@ struct FixedReasons: Sendable {
     changedSet = program.reason("packets of this run changed the set")
     tracking = program.reason("whether connections are tracked is not known")
     bound = program.reason("the flow may be translated already")
+    translated = program.reason("its addresses were rewritten, and the new way is not followed")
     mark = program.reason("the mark was set to a value that is not known")
   }
 }
