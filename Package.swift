@@ -14,6 +14,7 @@ let package = Package(
     // Layer 1: vocabulary.
     .target(name: "Addresses"),
     .target(name: "Diagnostics"),
+    .target(name: "Wire", dependencies: ["Addresses"]),
     .target(name: "Documents"),
 
     // Layer 2: the model, what is asked of it, what was answered.
@@ -28,6 +29,9 @@ let package = Package(
       dependencies: [
         "Addresses", "Diagnostics", "Outcomes", "PacketSets", "Rulesets", "Scenarios",
       ]),
+    .target(
+      name: "Simulation",
+      dependencies: ["Addresses", "Documents", "Outcomes", "Rulesets", "Wire"]),
     .target(
       name: "NftablesFrontend", dependencies: ["Addresses", "Diagnostics", "Documents", "Rulesets"]),
 
@@ -46,6 +50,13 @@ let package = Package(
       ]),
     .executableTarget(name: "portproof", dependencies: ["CommandLineTool", "LinuxKernel"]),
 
+    // Benchmarks: `swift run -c release Benchmarks`.
+    .executableTarget(
+      name: "Benchmarks",
+      dependencies: [
+        "Addresses", "Diagnostics", "NftablesFrontend", "Proof", "Rulesets", "Scenarios",
+      ], path: "Tests/Benchmarks", exclude: ["z3-referee.py"]),
+
     // Tests, one target per target.
     .testTarget(name: "AddressesTests", dependencies: ["Addresses"]),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
@@ -56,6 +67,7 @@ let package = Package(
         "Addresses", "Diagnostics", "NftablesFrontend", "Outcomes", "Proof", "Rulesets",
         "Scenarios",
       ]),
+    .testTarget(name: "WireTests", dependencies: ["Addresses", "Wire"]),
     .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
     .testTarget(
       name: "NftablesFrontendTests",

@@ -1,6 +1,7 @@
 /// Every command of the tool, under the name the user writes.
 enum CommandName: String, Hashable, Sendable, CaseIterable {
   case check
+  case explain
   case lint
   case doctor
   case completions
@@ -61,6 +62,7 @@ extension CommandName {
   var row: CommandRow {
     switch self {
     case .check: CheckCommand.row
+    case .explain: ExplainCommand.row
     case .lint: LintCommand.row
     case .doctor: DoctorCommand.row
     case .completions: CompletionsCommand.row

@@ -35,6 +35,7 @@ package enum Tool {
     let console = Console(arguments)
     switch command {
     case .check: return CheckCommand(arguments, console).run(proving: CheckCommand.prove)
+    case .explain: return try ExplainCommand(arguments, console).run()
     case .lint: return LintCommand(arguments, console).run()
     case .doctor: return try DoctorCommand(arguments, console).run()
     case .completions: return try CompletionsCommand(arguments, console).run()

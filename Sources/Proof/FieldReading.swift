@@ -144,7 +144,11 @@ extension DimensionRegister {
         slices.append(
           BitSlice(source: .constant(bits), shift: 0, width: width, dimensionWidth: width))
       case .tied(let name):
-        return .unknown(name)
+        let domain = IntervalSet(bitWidth: segment.range.count)
+        slices.append(
+          BitSlice(
+            source: .dimension(self.field(name, domain: domain, kind: .unknown)), shift: shift,
+            width: width, dimensionWidth: segment.range.count))
       case .dimension(let dimension):
         slices.append(
           BitSlice(
@@ -184,9 +188,12 @@ extension DimensionRegister {
     case .outputName:
       return context.hasOutputDevice ? whole(.outputName, 128) : .constant(0, width: 128)
     // Which name has which index is not in a ruleset.
-    case .inputIndex: return context.hasInputDevice ? .unknown("meta iif") : .constant(0, width: 32)
+    case .inputIndex:
+      guard context.hasInputDevice else { return .constant(0, width: 32) }
+      return whole(field("meta iif", domain: IntervalSet(bitWidth: 32), kind: .unknown), 32)
     case .outputIndex:
-      return context.hasOutputDevice ? .unknown("meta oif") : .constant(0, width: 32)
+      guard context.hasOutputDevice else { return .constant(0, width: 32) }
+      return whole(field("meta oif", domain: IntervalSet(bitWidth: 32), kind: .unknown), 32)
     case .inputType:
       guard context.hasInputDevice else { return .absent }
       return whole(field("meta iiftype", domain: IntervalSet(bitWidth: 16), kind: .unknown), 16)
@@ -197,7 +204,9 @@ extension DimensionRegister {
       .outputGroup where !context.hasOutputDevice, .outputKind where !context.hasOutputDevice:
       return .absent
     case .packetType: return whole(packetType, 8)
-    case .length, .priority, .inputGroup, .outputGroup, .inputKind, .outputKind, .inputVRF,
+    case .length:
+      return whole(field("meta length", domain: IntervalSet(bitWidth: 32), kind: .unknown), 32)
+    case .priority, .inputGroup, .outputGroup, .inputKind, .outputKind, .inputVRF,
       .inputVRFName,
       .inputBridgeName, .outputBridgeName, .userID, .groupID, .cgroup, .realm, .secpath, .ipsec,
       .secmark, .nftrace, .cpu, .random, .time, .day, .hour:

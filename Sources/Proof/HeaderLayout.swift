@@ -9,7 +9,8 @@ struct HeaderSegment {
     case dimension(Dimension)
     /// A dimension of its own, with this name and these values.
     case field(String, IntervalSet)
-    /// Tied to other fields or to the payload: nothing is known of it.
+    /// Likewise, but tied to other fields or to the payload in ways a product of sets cannot say:
+    /// what rests on it is not known.
     case tied(String)
   }
 

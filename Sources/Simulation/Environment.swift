@@ -1,0 +1,59 @@
+/// Everything that statements change while a packet is on its way.
+struct Environment: Hashable, Sendable {
+  struct Flags: OptionSet, Hashable, Sendable {
+    let rawValue: UInt16
+    init(rawValue: UInt16) { self.rawValue = rawValue }
+
+    static let markUnknown = Flags(rawValue: 1)
+    static let connectionMarkUnknown = Flags(rawValue: 2)
+    /// `notrack` ran.
+    static let untracked = Flags(rawValue: 4)
+    static let untrackedUnknown = Flags(rawValue: 8)
+    /// Any byte of the packet may have changed.
+    static let packetUnknown = Flags(rawValue: 16)
+    static let packetTypeUnknown = Flags(rawValue: 32)
+    /// Addresses or ports were translated; which is not followed.
+    static let destinationTranslated = Flags(rawValue: 64)
+    static let sourceTranslated = Flags(rawValue: 128)
+    /// A nat chain of this hook has already bound the flow.
+    static let boundAtHook = Flags(rawValue: 256)
+    static let connectionMarkSet = Flags(rawValue: 512)
+  }
+
+  var mark: UInt32
+  var connectionMark: UInt32 = 0
+  var flags: Flags = []
+  /// The bytes that statements rewrote, as one range that holds them all.
+  var alteredLower: Int32 = .max
+  var alteredUpper: Int32 = 0
+
+  init(mark: UInt32) { self.mark = mark }
+
+  var isTranslated: Bool {
+    !flags.isDisjoint(with: [.destinationTranslated, .sourceTranslated])
+  }
+
+  mutating func alter(_ lower: Int, _ upper: Int) {
+    alteredLower = min(alteredLower, Int32(clamping: lower))
+    alteredUpper = max(alteredUpper, Int32(clamping: upper))
+  }
+
+  /// Whether bytes in the range may differ from the packet's own.
+  @inline(__always)
+  func mayDiffer(_ lower: Int, _ upper: Int) -> Bool {
+    Int32(truncatingIfNeeded: lower) < alteredUpper
+      && Int32(truncatingIfNeeded: upper) > alteredLower
+  }
+
+  /// Forgets everything that a statement could have changed.
+  mutating func forget() {
+    mark = 0
+    connectionMark = 0
+    alteredLower = 0
+    alteredUpper = .max
+    flags.formUnion([
+      .markUnknown, .connectionMarkUnknown, .untrackedUnknown, .packetUnknown, .packetTypeUnknown,
+      .destinationTranslated, .sourceTranslated,
+    ])
+  }
+}

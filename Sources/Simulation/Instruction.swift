@@ -1,0 +1,132 @@
+import Addresses
+import Rulesets
+
+/// One step of a compiled ruleset.
+///
+/// Every payload is plain bits, so that the interpreter copies instructions without counting
+/// references. Registers hold one value of at most 128 bits each.
+enum Instruction: Sendable {
+  /// Begins a rule; BREAK goes to `next`.
+  case rule(index: Int32, next: Int32)
+  /// Begins a rule that may not be in force.
+  case possibleRule(index: Int32, next: Int32, reason: Int32)
+  case endOfChain
+  /// BREAKs unless the guard, an index into the program's guards, holds.
+  case require(guard: Int32)
+  case load(FieldLoad, into: UInt8)
+  case constant(UInt128, into: UInt8)
+  case masked(UInt8, mask: UInt128, flip: UInt128)
+  case shifted(UInt8, left: Bool, by: UInt8, bitWidth: UInt8)
+  case copy(UInt8, into: UInt8)
+  case compare(UInt8, Comparison, UInt128)
+  case compareRegisters(UInt8, Comparison, UInt8)
+  case inRange(UInt8, isNegated: Bool, lower: UInt128, upper: UInt128)
+  /// BREAKs unless the registers from `first` on are (or are not) a key of the set.
+  case lookup(set: Int32, first: UInt8, isNegated: Bool)
+  /// Puts what the map holds into the registers from `into` on; a miss BREAKs.
+  case mapped(set: Int32, first: UInt8, into: UInt8)
+  case verdictMap(set: Int32, first: UInt8)
+  /// BREAKs on a miss; a hit goes on, through a gate if the objects are gates.
+  case objectMap(set: Int32, first: UInt8, gateReason: Int32)
+  case accept
+  case drop
+  case reject(Int32)
+  case `return`
+  case jump(Int32)
+  case goto(Int32)
+  /// Passes or BREAKs, and nobody knows which.
+  case gate(reason: Int32)
+  case setMark(UInt8)
+  case setConnectionMark(UInt8)
+  case setPacketType(UInt8)
+  /// Writes bits of the packet that later loads may read.
+  case alterPayload(base: PayloadField.Base, bitOffset: Int32, bitLength: Int32)
+  /// Writes TCP options.
+  case alterOptions(reason: Int32)
+  /// Writes metadata that no load answers anyway.
+  case alterOther
+  case notrack
+  case translate
+  /// Changes a set; `size` is what it may hold.
+  case updateSet(Int32, isDeletion: Bool, size: Int32, reason: Int32)
+  /// Anything may happen.
+  case unmodelled(reason: Int32)
+
+  enum Comparison: UInt8, Sendable {
+    case equal, notEqual, less, greater, lessOrEqual, greaterOrEqual, anyBit, noBit
+
+    init(_ comparison: Match.Operator) {
+      self =
+        switch comparison {
+        case .equal: .equal
+        case .notEqual: .notEqual
+        case .less: .less
+        case .greater: .greater
+        case .lessOrEqual: .lessOrEqual
+        case .greaterOrEqual: .greaterOrEqual
+        case .anyBit: .anyBit
+        case .noBit: .noBit
+        }
+    }
+
+    @inline(__always)
+    func holds(_ left: UInt128, _ right: UInt128) -> Bool {
+      switch self {
+      case .equal: left == right
+      case .notEqual: left != right
+      case .less: left < right
+      case .greater: left > right
+      case .lessOrEqual: left <= right
+      case .greaterOrEqual: left >= right
+      case .anyBit: left & right != 0
+      case .noBit: left & right == 0
+      }
+    }
+  }
+}
+
+/// A field to load, in plain bits.
+enum FieldLoad: Sendable {
+  case payload(base: PayloadField.Base, bitOffset: Int32, bitLength: Int32)
+  case meta(MetaKey)
+  case connection(ConnectionKey.Key, direction: ConnectionKey.Direction?)
+  case extensionPresence(kind: UInt8)
+  case extensionBits(kind: UInt8, bitOffset: Int32, bitLength: Int32)
+  case optionPresence(OptionalHeader.Holder, kind: UInt8)
+  case optionBits(OptionalHeader.Holder, kind: UInt8, bitOffset: Int32, bitLength: Int32)
+  case addressType(ofSource: Bool)
+  case route(RouteQuery)
+  case unanswered(reason: Int32)
+}
+
+/// A `fib` expression that asks for the device behind an address.
+struct RouteQuery: Sendable {
+  enum Result: UInt8, Sendable { case index, name, presence }
+  var ofSource: Bool
+  /// Whether the route must lead to the input device.
+  var isInputBound: Bool
+  var result: Result
+}
+
+/// What a load finds.
+enum Loaded {
+  case value(UInt128)
+  case missing
+  /// There is a value, and it is not known.
+  case unknown(Int32)
+  /// There is a value, and the bits of the mask are not known.
+  case partial(UInt128, unknown: UInt128, Int32)
+  /// Value or BREAK, and it is not known.
+  case unknownOrMissing(Int32)
+}
+
+/// What a verdict map's element leads to, with chains resolved.
+enum CompiledVerdict: Hashable, Sendable {
+  case accept
+  case drop
+  case `continue`
+  case `return`
+  case jump(Int32)
+  case goto(Int32)
+  case unmodelled(reason: Int32)
+}

@@ -1,0 +1,213 @@
+import Addresses
+import Rulesets
+
+extension RulesetCompiler {
+  /// Takes the next free register.
+  private mutating func allocate() -> UInt8 {
+    precondition(nextRegister < 64, "a statement reads fewer than 64 values")
+    nextRegister += 1
+    return UInt8(nextRegister - 1)
+  }
+
+  /// Compiles an expression with one value and returns its register.
+  mutating func compile(_ expression: Expression) -> UInt8 {
+    switch expression {
+    case .constant(let value, _):
+      let register = allocate()
+      emit(.constant(value, into: register))
+      return register
+    case .selector(let selector):
+      require(selector.requiring)
+      let register = allocate()
+      emit(.load(fieldLoad(selector.field), into: register))
+      return register
+    case .masked(let operand, let mask, let flip):
+      let register = compile(operand)
+      emit(.masked(register, mask: mask, flip: flip))
+      return register
+    case .shifted(let operand, let left, let amount):
+      let register = compile(operand)
+      emit(.shifted(register, left: left, by: amount, bitWidth: UInt8(clamping: width(operand))))
+      return register
+    case .concatenation(let parts):
+      // Only keys have several values; a lone one stands for itself.
+      guard let first = parts.first else { return compileUnknown("an empty concatenation") }
+      let register = compile(first)
+      for part in parts.dropFirst() { _ = compile(part) }
+      return register
+    case .lookup(let key, let map):
+      guard let first = compileKey(key), let set = compile(map) else {
+        return compileUnknown("the map is not listed")
+      }
+      let register = allocate()
+      // A map's value may have several parts; they take the registers that follow.
+      for _ in 1..<max(1, program.sets[Int(set)].dataWidth) { _ = allocate() }
+      emit(.mapped(set: set, first: first, into: register))
+      return register
+    case .unmodelled(let unmodelled):
+      // What cannot be read can be missing too.
+      let register = allocate()
+      emit(.load(.unanswered(reason: reason(unmodelled)), into: register))
+      return register
+    }
+  }
+
+  private mutating func compileUnknown(_ text: String) -> UInt8 {
+    let register = allocate()
+    emit(.load(.unanswered(reason: program.reason(text)), into: register))
+    return register
+  }
+
+  /// Compiles a key so that its parts lie in registers side by side.
+  ///
+  /// - Returns: nil, with something emitted that may do anything, where there are too many parts.
+  mutating func compileKey(_ expression: Expression) -> UInt8? {
+    guard case .concatenation(let parts) = expression else { return compile(expression) }
+    let registers = parts.map { compile($0) }
+    guard let first = registers.first else { return compileUnknown("an empty key") }
+    for (offset, register) in registers.enumerated() where register != first + UInt8(offset) {
+      // A part that is a lookup took registers of its own: gather the parts again.
+      return gather(registers)
+    }
+    return first
+  }
+
+  private mutating func gather(_ registers: [UInt8]) -> UInt8 {
+    let first = allocate()
+    for _ in registers.dropFirst() { _ = allocate() }
+    for (offset, register) in registers.enumerated() {
+      emit(.copy(register, into: first + UInt8(offset)))
+    }
+    return first
+  }
+
+  private func width(_ expression: Expression) -> Int {
+    switch expression {
+    case .constant(_, let type): type.bitWidth
+    case .selector(let selector): max(selector.field.type.bitWidth, 8)
+    case .masked(let operand, _, _), .shifted(let operand, _, _): width(operand)
+    case .concatenation, .lookup, .unmodelled: 32
+    }
+  }
+
+  mutating func compile(_ match: Match) {
+    let comparison = Instruction.Comparison(match.operator)
+    switch match.right {
+    case .value(let value):
+      let register = compile(match.left)
+      emit(.compare(register, comparison, value))
+    case .range(let interval):
+      let register = compile(match.left)
+      switch match.operator {
+      case .equal, .notEqual:
+        emit(
+          .inRange(
+            register, isNegated: match.operator == .notEqual, lower: interval.lower,
+            upper: interval.upper))
+      case .less, .lessOrEqual, .greater, .greaterOrEqual, .anyBit, .noBit:
+        emit(.gate(reason: program.reason("an order between a value and a range")))
+      }
+    case .values(let values):
+      guard let first = compileKey(match.left) else { return }
+      var set = CompiledSet(search: .sortedTuples, width: values.count)
+      set.lowers = values
+      set.uppers = values
+      program.sets.append(set)
+      lookup(Int32(program.sets.count - 1), first, match.operator)
+    case .set(let reference):
+      guard let first = compileKey(match.left), let set = compile(reference) else { return }
+      lookup(set, first, match.operator)
+    case .expression(let expression):
+      let register = compile(match.left)
+      let other = compile(expression)
+      emit(.compareRegisters(register, comparison, other))
+    }
+  }
+
+  private mutating func lookup(_ set: Int32, _ first: UInt8, _ comparison: Match.Operator) {
+    switch comparison {
+    case .equal, .anyBit: emit(.lookup(set: set, first: first, isNegated: false))
+    case .notEqual, .noBit: emit(.lookup(set: set, first: first, isNegated: true))
+    case .less, .lessOrEqual, .greater, .greaterOrEqual:
+      emit(.gate(reason: program.reason("an order between a value and a set")))
+    }
+  }
+
+  mutating func compile(mangling selector: Selector, _ value: Expression) {
+    require(selector.requiring)
+    let register = compile(value)
+    switch selector.field {
+    case .payload(let field):
+      emit(
+        .alterPayload(
+          base: field.base, bitOffset: Int32(clamping: field.bitOffset),
+          bitLength: Int32(clamping: field.bitLength)))
+    case .meta(let key):
+      switch key {
+      case .mark: emit(.setMark(register))
+      case .packetType: emit(.setPacketType(register))
+      default: emit(.alterOther)
+      }
+    case .connection(let key):
+      switch key.key {
+      case .mark: emit(.setConnectionMark(register))
+      case .state, .direction, .status, .expiration, .helper, .label, .sourceAddress,
+        .destinationAddress, .sourcePort, .destinationPort, .transportProtocol, .networkProtocol,
+        .bytes, .packets, .zone, .id, .eventmask, .secmark, .averagePacket:
+        emit(.alterOther)
+      }
+    case .option(let option):
+      emit(.alterOptions(reason: program.reason("writing \(option.name)")))
+    case .extensionHeader(let header):
+      emit(.unmodelled(reason: program.reason("writing \(header.name)")))
+    case .environment(let field):
+      emit(.unmodelled(reason: program.reason("writing \(field.text)")))
+    }
+  }
+
+  mutating func fieldLoad(_ field: Field) -> FieldLoad {
+    switch field {
+    case .payload(let field):
+      return .payload(
+        base: field.base, bitOffset: Int32(clamping: field.bitOffset),
+        bitLength: Int32(clamping: field.bitLength))
+    case .meta(let key): return .meta(key)
+    case .connection(let key): return .connection(key.key, direction: key.direction)
+    case .extensionHeader(let header):
+      switch header.reading {
+      case .presence: return .extensionPresence(kind: header.kind)
+      case .bits(let offset, let length):
+        return .extensionBits(
+          kind: header.kind, bitOffset: Int32(clamping: offset), bitLength: Int32(clamping: length))
+      }
+    case .option(let option):
+      switch option.reading {
+      case .presence: return .optionPresence(option.holder, kind: option.kind)
+      case .bits(let offset, let length):
+        return .optionBits(
+          option.holder, kind: option.kind, bitOffset: Int32(clamping: offset),
+          bitLength: Int32(clamping: length))
+      }
+    case .environment(let field): return environmentLoad(field)
+    }
+  }
+
+  private mutating func environmentLoad(_ field: EnvironmentField) -> FieldLoad {
+    let unanswered = FieldLoad.unanswered(
+      reason: program.reason("\(field.text) is answered by state outside the packet"))
+    guard case .fib(let inputs, let result) = field.source else { return unanswered }
+    let known: Set<String> = ["saddr", "daddr", "iif", "mark"]
+    guard Set(inputs).isSubset(of: known) else { return unanswered }
+    let ofSource = inputs.contains("saddr")
+    guard ofSource != inputs.contains("daddr") else { return unanswered }
+    let isInputBound = inputs.contains("iif")
+    switch result {
+    case "type": return isInputBound ? unanswered : .addressType(ofSource: ofSource)
+    case "oif", "oifname":
+      let answer: RouteQuery.Result =
+        field.type == .boolean ? .presence : result == "oif" ? .index : .name
+      return .route(RouteQuery(ofSource: ofSource, isInputBound: isInputBound, result: answer))
+    default: return unanswered
+    }
+  }
+}

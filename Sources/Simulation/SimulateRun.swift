@@ -1,0 +1,109 @@
+import Documents
+package import Rulesets
+
+/// Answers packet lines one after the other, as `simulate` does.
+package struct SimulateRun: ~Copyable {
+  private let ruleset: Ruleset
+  private var simulator: Simulator
+  private var writer = JSONWriter()
+
+  /// Makes a run over a ruleset, on a host where whole ways are asked for.
+  package init(_ ruleset: Ruleset, host: Host? = nil) {
+    self.ruleset = ruleset
+    simulator = Simulator(Program(ruleset), host: host)
+    simulator.isTracing = true
+  }
+
+  /// Answers one line.
+  ///
+  /// - Parameter line: A packet as JSON, without its line break.
+  /// - Returns: The verdict as one line of JSON, without a line break.
+  /// - Throws: ``SimulationInputError`` where the line is no packet.
+  package mutating func answer(_ line: [UInt8]) throws(SimulationInputError) -> [UInt8] {
+    let question = try PacketQuestion(reading: line)
+    let report: PacketReport
+    let hasWay = question.hook == nil
+    switch question.content {
+    case .malformed(let why):
+      simulator.begin()
+      report = PacketReport(
+        verdict: question.isLocal ? .unknown : .drop, because: why, decidedBy: nil)
+    case .packet(let packet):
+      if let hook = question.hook {
+        let answer = simulator.answer(at: hook, packet)
+        report = PacketReport(
+          verdict: answer.verdict, because: answer.reason ?? "", decidedBy: answer.decidedBy)
+      } else {
+        report = simulator.report(on: packet)
+      }
+    }
+    write(report, hasWay: hasWay)
+    return writer.utf8
+  }
+
+  private mutating func write(_ report: PacketReport, hasWay: Bool) {
+    writer.removeAll()
+    let trace = simulator.trace
+    let ruleset = ruleset
+    writer.object { writer in
+      writer.member("verdict", report.verdict.name)
+      writer.member("because", Self.because(report, ruleset))
+      if hasWay {
+        writer.object("hooks") { writer in
+          for entered in report.hooks {
+            writer.member(entered.hook.rawValue, entered.verdict.name)
+          }
+        }
+      }
+      writer.array("trace") { writer in
+        for entry in trace { Self.write(entry, ruleset, &writer) }
+      }
+    }
+  }
+
+  private static func write(
+    _ entry: TraceEntry, _ ruleset: Ruleset, _ writer: inout JSONWriter
+  ) {
+    let table = ruleset.tables[entry.location.table]
+    let chain = table.chains[entry.location.chain]
+    writer.object { writer in
+      writer.member("family", table.family.rawValue)
+      writer.member("table", table.name)
+      writer.member("chain", chain.name)
+      if let rule = entry.location.rule, let handle = chain.rules[rule].handle {
+        writer.member("handle", handle)
+      }
+      writer.member("verdict", entry.step.text(in: table))
+    }
+  }
+
+  /// The reason with the place that decided.
+  private static func because(_ report: PacketReport, _ ruleset: Ruleset) -> String {
+    guard let location = report.decidedBy else {
+      return report.because.isEmpty ? "nothing stops it" : report.because
+    }
+    let table = ruleset.tables[location.table]
+    let chain = table.chains[location.chain]
+    let place = "\(table.family.rawValue) \(table.name) \(chain.name)"
+    let cause: String
+    if let rule = location.rule {
+      let handle = chain.rules[rule].handle.map { "handle \($0)" } ?? "rule \(rule + 1)"
+      cause = "\(place) \(handle)"
+    } else {
+      cause = "the policy of \(place)"
+    }
+    return report.because.isEmpty ? "by \(cause)" : "\(report.because) (\(cause))"
+  }
+}
+
+extension PacketVerdict {
+  /// The word for the verdict.
+  package var name: String {
+    switch self {
+    case .accept: "accept"
+    case .drop: "drop"
+    case .reject: "reject"
+    case .unknown: "unknown"
+    }
+  }
+}

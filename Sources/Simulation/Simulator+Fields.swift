@@ -1,0 +1,420 @@
+import Addresses
+import Rulesets
+import Wire
+
+extension Simulator {
+  /// Reads a field as the kernel would.
+  mutating func load(
+    _ field: FieldLoad, _ packet: borrowing Packet, _ environment: Environment, hook: Hook
+  ) -> Loaded {
+    switch field {
+    case .payload(let base, let offset, let length):
+      return loadPayload(base, Int(offset), Int(length), packet, environment)
+    case .meta(let key): return loadMeta(key, packet, environment, hook)
+    case .connection(let key, let direction):
+      return loadConnection(key, direction, packet, environment)
+    case .extensionPresence(let kind):
+      guard packet.layout.family == .ipv6 else { return .missing }
+      if environment.flags.contains(.packetUnknown) { return .unknown(fixedReasons.altered) }
+      return .value(packet.layout.offset(ofExtension: kind, in: packet.bytes) == nil ? 0 : 1)
+    case .extensionBits(let kind, let offset, let length):
+      guard packet.layout.family == .ipv6 else { return .missing }
+      if environment.flags.contains(.packetUnknown) {
+        return .unknownOrMissing(fixedReasons.altered)
+      }
+      guard let start = packet.layout.offset(ofExtension: kind, in: packet.bytes) else {
+        return .missing
+      }
+      return bits(start * 8 + Int(offset), Int(length), packet, environment)
+    case .optionPresence(let holder, let kind):
+      switch option(holder, kind, 1, packet, environment) {
+      case .value: return .value(1)
+      case .missing: return .value(0)
+      case .unknown(let reason), .unknownOrMissing(let reason), .partial(_, _, let reason):
+        return .unknown(reason)
+      }
+    case .optionBits(let holder, let kind, let offset, let length):
+      let needed = (Int(offset) + Int(length) + 7) / 8
+      switch option(holder, kind, needed, packet, environment) {
+      case .value(let start): return bits(Int(start) * 8 + Int(offset), Int(length), packet, environment)
+      case .missing: return .missing
+      case .unknown(let reason), .unknownOrMissing(let reason), .partial(_, _, let reason):
+        return .unknownOrMissing(reason)
+      }
+    case .addressType(let ofSource): return addressType(ofSource, packet, environment)
+    case .route(let query): return route(query, packet, environment, hook)
+    case .unanswered(let reason): return .unknownOrMissing(reason)
+    }
+  }
+
+  /// Whether a guard holds: 1 or 0, or the kernel finds nothing to compare.
+  mutating func check(
+    _ one: Guard, _ packet: borrowing Packet, _ environment: Environment
+  ) -> Loaded {
+    switch one {
+    case .ipv4: return .value(packet.layout.family == .ipv4 ? 1 : 0)
+    case .ipv6: return .value(packet.layout.family == .ipv6 ? 1 : 0)
+    case .transport(let number):
+      if environment.flags.contains(.packetUnknown) {
+        return .unknownOrMissing(fixedReasons.altered)
+      }
+      guard let transport = packet.layout.transport else { return .missing }
+      return .value(transport == number ? 1 : 0)
+    case .icmpType(let types), .icmpv6Type(let types):
+      switch loadPayload(.transport, 0, 8, packet, environment) {
+      case .value(let type): return .value(types.contains { UInt128($0) == type } ? 1 : 0)
+      case .missing: return .missing
+      case .unknown(let reason), .partial(_, _, let reason): return .unknown(reason)
+      case .unknownOrMissing(let reason): return .unknownOrMissing(reason)
+      }
+    case .ethernetInput:
+      switch deviceType(packet.input) {
+      case .value(let type): return .value(type == 1 ? 1 : 0)
+      case .missing: return .missing
+      case .unknown(let reason), .partial(_, _, let reason): return .unknown(reason)
+      case .unknownOrMissing(let reason): return .unknownOrMissing(reason)
+      }
+    case .etherType(let number):
+      switch loadPayload(.link, 96, 16, packet, environment) {
+      case .value(let type): return .value(type == UInt128(number) ? 1 : 0)
+      case .missing: return .missing
+      case .unknown(let reason), .partial(_, _, let reason): return .unknown(reason)
+      case .unknownOrMissing(let reason): return .unknownOrMissing(reason)
+      }
+    }
+  }
+
+  /// Bits from the IP header on.
+  private func bits(
+    _ offset: Int, _ length: Int, _ packet: borrowing Packet, _ environment: Environment
+  ) -> Loaded {
+    if environment.flags.contains(.packetUnknown) { return .unknownOrMissing(fixedReasons.altered) }
+    guard let value = packet.layout.bits(at: offset, count: length, in: packet.bytes) else {
+      return .missing
+    }
+    if environment.alteredUpper > 0, environment.mayDiffer(offset >> 3, (offset + length + 7) >> 3) {
+      return .unknown(fixedReasons.altered)
+    }
+    return .value(value)
+  }
+
+  func loadPayload(
+    _ base: PayloadField.Base, _ offset: Int, _ length: Int, _ packet: borrowing Packet,
+    _ environment: Environment
+  ) -> Loaded {
+    switch base {
+    case .network:
+      return bits(offset, length, packet, environment)
+    case .transport:
+      if environment.flags.contains(.packetUnknown) {
+        return .unknownOrMissing(fixedReasons.altered)
+      }
+      guard packet.layout.transport != nil else { return .missing }
+      if packet.layout.fragmentOffset != 0 { return .unknownOrMissing(fixedReasons.fragment) }
+      return bits(packet.layout.transportOffset * 8 + offset, length, packet, environment)
+    case .inner:
+      // Source: net/netfilter/nft_payload.c, `nft_payload_inner_offset`.
+      if environment.flags.contains(.packetUnknown) {
+        return .unknownOrMissing(fixedReasons.altered)
+      }
+      guard let transport = packet.layout.transport else { return .missing }
+      if packet.layout.fragmentOffset != 0 { return .unknownOrMissing(fixedReasons.fragment) }
+      let start = packet.layout.transportOffset
+      switch TransportProtocol(rawValue: transport) {
+      case .udp: return bits((start + 8) * 8 + offset, length, packet, environment)
+      case .tcp:
+        guard
+          let words = packet.layout.bits(at: (start + 12) * 8, count: 4, in: packet.bytes)
+        else { return .missing }
+        return bits((start + Int(words) * 4) * 8 + offset, length, packet, environment)
+      case .icmp, .igmp, .icmpv6: return .missing
+      default: return .unknownOrMissing(fixedReasons.options)
+      }
+    case .link: return loadLink(offset, length, packet)
+    }
+  }
+
+  private func loadLink(_ offset: Int, _ length: Int, _ packet: borrowing Packet) -> Loaded {
+    if isReturning {
+      // The loopback device makes a header of zeros before the type.
+      if offset + length <= 96 { return .value(0) }
+    }
+    guard isReturning || packet.frame != nil else {
+      if case .absent = packet.input { return .missing }
+      return .unknownOrMissing(fixedReasons.link)
+    }
+    let vlan = packet.frame?.vlan
+    if case .value(let type) = deviceType(packet.input), type != 1, !isReturning {
+      return .unknownOrMissing(fixedReasons.link)
+    }
+    switch (offset, length) {
+    case (96, 16):
+      guard vlan == nil else { return .unknownOrMissing(fixedReasons.link) }
+      return .value(packet.layout.family == .ipv4 ? 0x0800 : 0x86DD)
+    case (0, 48):
+      if let destination = packet.frame?.destination { return .value(UInt128(destination.rawValue)) }
+      if case .named(let name, _) = packet.input,
+        let own = host?.interface(name)?.hardwareAddress
+      {
+        return .value(UInt128(own.rawValue))
+      }
+      return .unknown(fixedReasons.link)
+    case (48, 48):
+      if let source = packet.frame?.source { return .value(UInt128(source.rawValue)) }
+      return .unknown(fixedReasons.link)
+    default: return .unknownOrMissing(fixedReasons.link)
+    }
+  }
+
+  /// The hardware type of a device.
+  private func deviceType(_ device: Packet.Device) -> Loaded {
+    switch device {
+    case .absent: return .missing
+    case .unknown: return .unknownOrMissing(fixedReasons.device)
+    case .named(let name, _):
+      if name == Host.loopback { return .value(772) }
+      let text = name.description
+      // Tunnels and point-to-point links have types of their own.
+      for prefix in ["tun", "wg", "ppp", "gre", "sit", "ip6tnl", "ipip", "wwan", "vti", "nflog"]
+      where text.hasPrefix(prefix) && host?.interface(name)?.hardwareAddress == nil {
+        return .unknown(fixedReasons.device)
+      }
+      return .value(1)
+    }
+  }
+
+  private mutating func loadMeta(
+    _ key: MetaKey, _ packet: borrowing Packet, _ environment: Environment, _ hook: Hook
+  ) -> Loaded {
+    switch key {
+    case .length:
+      if environment.flags.contains(.packetUnknown) { return .unknown(fixedReasons.altered) }
+      return .value(UInt128(packet.layout.byteCount))
+    case .nfproto: return .value(packet.layout.family == .ipv4 ? 2 : 10)
+    case .l4proto:
+      if environment.flags.contains(.packetUnknown) {
+        return .unknownOrMissing(fixedReasons.altered)
+      }
+      guard let transport = packet.layout.transport else { return .missing }
+      return .value(UInt128(transport))
+    case .etherProtocol: return .value(packet.layout.family == .ipv4 ? 0x0800 : 0x86DD)
+    case .mark:
+      if environment.flags.contains(.markUnknown) { return .unknown(fixedReasons.mark) }
+      return .value(UInt128(environment.mark))
+    case .inputName: return name(of: inputDevice(packet, hook))
+    case .outputName: return name(of: outputDevice(packet, hook))
+    case .inputIndex: return index(of: inputDevice(packet, hook))
+    case .outputIndex: return index(of: outputDevice(packet, hook))
+    case .inputType: return deviceType(inputDevice(packet, hook))
+    case .outputType: return deviceType(outputDevice(packet, hook))
+    case .inputGroup, .inputKind: return grouped(inputDevice(packet, hook))
+    case .outputGroup, .outputKind: return grouped(outputDevice(packet, hook))
+    case .packetType:
+      if environment.flags.contains(.packetTypeUnknown) { return .unknown(fixedReasons.meta) }
+      guard let destination = packet.frame?.destination else { return .value(0) }
+      if destination.rawValue == 0xFFFF_FFFF_FFFF { return .value(1) }
+      if destination.rawValue >> 40 & 1 != 0 { return .value(2) }
+      return .value(0)
+    case .userID, .groupID, .cgroup:
+      // Only packets of a socket have an owner; one that came in meets its socket after routing.
+      switch hook {
+      case .ingress, .prerouting, .forward: return .missing
+      case .postrouting:
+        if packet.frame != nil { return .missing }
+        return .unknownOrMissing(fixedReasons.meta)
+      case .input, .output, .egress: return .unknownOrMissing(fixedReasons.meta)
+      }
+    case .realm:
+      if hook == .prerouting || hook == .ingress { return .missing }
+      return .unknownOrMissing(fixedReasons.meta)
+    case .secpath, .ipsec:
+      // A packet as it is on the wire was not decrypted here.
+      if isWholeWay { return .value(0) }
+      return .unknownOrMissing(fixedReasons.meta)
+    case .priority, .inputVRF, .inputVRFName, .inputBridgeName, .outputBridgeName, .secmark,
+      .nftrace, .cpu, .random, .time, .day, .hour:
+      return .unknownOrMissing(fixedReasons.meta)
+    }
+  }
+
+  private func inputDevice(_ packet: borrowing Packet, _ hook: Hook) -> Packet.Device {
+    switch hook {
+    case .output: return .absent
+    case .postrouting:
+      // What a packet made here reads depends on how it was made.
+      if case .absent = packet.input { return .unknown }
+      return packet.input
+    case .ingress, .prerouting, .input, .forward, .egress: return packet.input
+    }
+  }
+
+  private func outputDevice(_ packet: borrowing Packet, _ hook: Hook) -> Packet.Device {
+    switch hook {
+    case .ingress, .prerouting, .input: .absent
+    case .forward, .output, .postrouting, .egress: packet.output
+    }
+  }
+
+  private func name(of device: Packet.Device) -> Loaded {
+    switch device {
+    case .absent: .value(0)
+    case .named(let name, _): .value(name.rawValue)
+    case .unknown: .unknown(fixedReasons.device)
+    }
+  }
+
+  private func index(of device: Packet.Device) -> Loaded {
+    switch device {
+    case .absent: .value(0)
+    case .named(_, let index): index.map { .value(UInt128($0)) } ?? .unknown(fixedReasons.device)
+    case .unknown: .unknown(fixedReasons.device)
+    }
+  }
+
+  private func grouped(_ device: Packet.Device) -> Loaded {
+    if case .absent = device { return .missing }
+    return .unknownOrMissing(fixedReasons.meta)
+  }
+
+  /// Where an option begins, as an offset from the IP header.
+  ///
+  /// Source: net/netfilter/nft_exthdr.c.
+  private func option(
+    _ holder: OptionalHeader.Holder, _ kind: UInt8, _ needed: Int, _ packet: borrowing Packet,
+    _ environment: Environment
+  ) -> Loaded {
+    if environment.flags.contains(.packetUnknown) { return .unknownOrMissing(fixedReasons.altered) }
+    switch holder {
+    case .tcpOption:
+      guard packet.layout.transport == TransportProtocol.tcp.rawValue,
+        packet.layout.fragmentOffset == 0
+      else { return .missing }
+      let start = packet.layout.transportOffset
+      guard packet.layout.byteCount >= start + 20 else { return .missing }
+      let length = Int(packet.bytes[start + 12] >> 4) * 4
+      guard length >= 20, packet.layout.byteCount >= start + length else { return .missing }
+      if environment.mayDiffer(start, start + length) {
+        return .unknownOrMissing(fixedReasons.altered)
+      }
+      var offset = 20
+      while offset < length - 1 {
+        let found = packet.bytes[start + offset]
+        let size = Int(packet.bytes[start + offset + 1])
+        // End-of-list does not end the kernel's search.
+        let step = found <= 1 || size == 0 ? 1 : size
+        if found == kind {
+          guard offset + step <= length, needed <= step else { return .missing }
+          return .value(UInt128(start + offset))
+        }
+        offset += step
+      }
+      return .missing
+    case .ipv4Option:
+      guard packet.layout.family == .ipv4 else { return .unknownOrMissing(fixedReasons.options) }
+      return packet.layout.transportOffset == 20
+        ? .missing : .unknownOrMissing(fixedReasons.options)
+    case .sctpChunk:
+      return packet.layout.transport == TransportProtocol.sctp.rawValue
+        ? .unknownOrMissing(fixedReasons.options) : .missing
+    case .dccpOption:
+      return packet.layout.transport == TransportProtocol.dccp.rawValue
+        ? .unknownOrMissing(fixedReasons.options) : .missing
+    case .ipv6Extension: return .unknownOrMissing(fixedReasons.options)
+    }
+  }
+
+  /// Records that a statement rewrites bits of the packet.
+  mutating func alter(
+    _ base: PayloadField.Base, _ offset: Int, _ length: Int, _ packet: borrowing Packet,
+    _ environment: inout Environment
+  ) -> Loaded {
+    if environment.flags.contains(.packetUnknown) { return .unknownOrMissing(fixedReasons.altered) }
+    let start: Int
+    switch base {
+    case .network: start = 0
+    case .transport:
+      guard packet.layout.transport != nil else { return .missing }
+      if packet.layout.fragmentOffset != 0 {
+        environment.flags.insert(.packetUnknown)
+        return .unknownOrMissing(fixedReasons.fragment)
+      }
+      start = packet.layout.transportOffset
+    case .inner, .link:
+      environment.flags.insert(.packetUnknown)
+      return .unknownOrMissing(fixedReasons.altered)
+    }
+    let first = start + offset >> 3
+    let last = start + (offset + length + 7) >> 3
+    guard last <= packet.layout.byteCount else { return .missing }
+    environment.alter(first, last)
+    // Tracking has yet to read the ports and flags that change here.
+    if base == .transport, phase != .after { environment.flags.insert(.packetUnknown) }
+    // The checksum of the IPv4 header follows every change of it, that of the transport header
+    // every change of itself and of addresses.
+    if base == .network, packet.layout.family == .ipv4 { environment.alter(10, 12) }
+    let touchesAddresses =
+      base == .network && last > (packet.layout.family == .ipv4 ? 12 : 8)
+    if base == .transport || touchesAddresses { alterAddresses(packet, &environment) }
+    return .value(1)
+  }
+
+  /// Addresses, ports and the checksums over them are not known from here on.
+  func alterAddresses(_ packet: borrowing Packet, _ environment: inout Environment) {
+    if packet.layout.family == .ipv4 {
+      environment.alter(10, packet.layout.transportOffset + 20)
+    } else {
+      environment.alter(8, max(40, packet.layout.transportOffset + 20))
+    }
+  }
+
+  private func addressType(
+    _ ofSource: Bool, _ packet: borrowing Packet, _ environment: Environment
+  ) -> Loaded {
+    guard let host else { return .unknown(fixedReasons.route) }
+    if environment.mayDiffer(8, 40) { return .unknown(fixedReasons.altered) }
+    guard let type = host.addressType(ofSource ? packet.source : packet.destination) else {
+      return .unknown(fixedReasons.route)
+    }
+    return .value(type)
+  }
+
+  /// Source: net/ipv4/netfilter/nft_fib_ipv4.c, net/ipv6/netfilter/nft_fib_ipv6.c.
+  private func route(
+    _ query: RouteQuery, _ packet: borrowing Packet, _ environment: Environment, _ hook: Hook
+  ) -> Loaded {
+    guard let host, !isReturning else { return .unknown(fixedReasons.route) }
+    if environment.mayDiffer(8, 40) { return .unknown(fixedReasons.altered) }
+    guard case .named(let input, _) = packet.input, input != Host.loopback else {
+      return .unknown(fixedReasons.route)
+    }
+    let address = query.ofSource ? packet.source : packet.destination
+    let number = address.rawValue
+    switch address.family {
+    case .ipv4:
+      // Groups have no routes of their own; they are looked up as any other address.
+      guard number != 0, number != 0xFFFF_FFFF else { return .unknown(fixedReasons.route) }
+    case .ipv6:
+      guard number >> 96 != 0, number >> 120 != 0xFF, number >> 118 != 0x3FA else {
+        return .unknown(fixedReasons.route)
+      }
+    }
+    var destination = host.route(to: address)
+    if query.isInputBound, address.family == .ipv6, case .device = destination {
+      // RT6_LOOKUP_F_IFACE: only routes of the input device are looked at.
+      destination = host.remoteDestination(address, through: input)
+    }
+    switch destination {
+    case .local, .broadcast, .unreachable: return .value(0)
+    case .ambiguous: return .unknown(fixedReasons.route)
+    case .device(let device):
+      if query.isInputBound, device != input { return .value(0) }
+      switch query.result {
+      case .presence: return .value(1)
+      case .name: return .value(device.rawValue)
+      case .index:
+        return host.interface(device)?.index.map { .value(UInt128($0)) }
+          ?? .unknown(fixedReasons.route)
+      }
+    }
+  }
+}

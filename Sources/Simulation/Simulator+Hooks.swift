@@ -1,0 +1,287 @@
+import Addresses
+import Wire
+package import Rulesets
+
+extension Simulator {
+  /// What one hook does with a packet.
+  ///
+  /// - Parameters:
+  ///   - hook: The hook, whose base chains run in their order.
+  ///   - packet: The packet as it enters the hook.
+  /// - Returns: The verdict of the base chains together, and the rule that gave it.
+  package mutating func answer(at hook: Hook, _ packet: borrowing Packet) -> HookAnswer {
+    begin()
+    var environments = [Environment(mark: packet.mark)]
+    return run(hook, packet, &environments)
+  }
+
+  /// What one base chain does with a packet, whatever its hook.
+  ///
+  /// - Parameters:
+  ///   - location: The chain's table and number in the ruleset.
+  ///   - packet: The packet as it enters the chain.
+  /// - Returns: Nil if the chain is no base chain of a table that is awake.
+  package mutating func answer(
+    chain location: RuleLocation, of hook: Hook, _ packet: borrowing Packet
+  ) -> HookAnswer? {
+    guard
+      let chain = program.chains.firstIndex(where: {
+        $0.table == location.table && $0.chain == location.chain
+      })
+    else { return nil }
+    begin()
+    phase = .after
+    var environment = Environment(mark: packet.mark)
+    switch runChain(chain, packet, &environment, hook) {
+    case .accept, .policy, .joined: return decided(.accept)
+    case .drop: return decided(.drop)
+    case .reject(let rejection): return decided(.reject(program.rejections[Int(rejection)]))
+    case .unknown: break
+    }
+    unknownReason = -1
+    ends = Ends()
+    explore(chain: chain, packet, Environment(mark: packet.mark), hook: hook)
+    return conclusion()
+  }
+
+  /// Forgets what the last packet left in the engine itself.
+  mutating func begin() {
+    if isTracing { trace.removeAll(keepingCapacity: true) }
+    unknownReason = -1
+    unknownRule = -1
+    decidingRule = -1
+    decidingChain = -1
+    classified = nil
+    isReturning = false
+    isExploring = false
+    unknownRegisters = 0
+  }
+
+  /// Runs a hook for every environment that may hold, and leaves those that may hold after it.
+  mutating func run(
+    _ hook: Hook, _ packet: borrowing Packet, _ environments: inout [Environment]
+  ) -> HookAnswer {
+    let plan = HookPlan.index(hook, packet.layout.family)
+    decidingRule = -1
+    decidingChain = -1
+    // The usual case: one order, one environment, nothing unknown.
+    if environments.count == 1, program.plans[plan].schedules.count == 1,
+      !program.plans[plan].tooManyOrders
+    {
+      let traced = trace.count
+      var environment = environments[0]
+      let end = runSchedule(plan, packet, &environment, hook)
+      switch end {
+      case .accept, .policy, .joined:
+        environments[0] = environment
+        return decided(.accept)
+      case .drop: return decided(.drop)
+      case .reject(let rejection): return decided(.reject(program.rejections[Int(rejection)]))
+      case .unknown: trace.removeSubrange(min(traced, trace.count)...)
+      }
+    }
+    return exploreHook(plan, packet, &environments, hook)
+  }
+
+  private mutating func runSchedule(
+    _ plan: Int, _ packet: borrowing Packet, _ environment: inout Environment, _ hook: Hook
+  ) -> End {
+    environment.flags.remove(.boundAtHook)
+    let schedule = program.plans[plan].schedules[0]
+    for entry in schedule {
+      switch applicability(of: entry, packet, environment, hook) {
+      case .no: continue
+      case .unknown(let reason):
+        note(reason, -1)
+        return .unknown
+      case .yes: break
+      }
+      switch entry {
+      case .boundFlows: alterAddresses(packet, &environment)
+      case .chain(let chain, let phase):
+        self.phase = phase
+        let end = runChain(Int(chain), packet, &environment, hook)
+        switch end {
+        case .accept, .policy, .joined: continue
+        case .drop, .reject, .unknown: return end
+        }
+      }
+    }
+    return .accept
+  }
+
+  /// Walks one base chain, its policy included, as far as everything is known.
+  private mutating func runChain(
+    _ chain: Int, _ packet: borrowing Packet, _ environment: inout Environment, _ hook: Hook
+  ) -> End {
+    returns.removeAll(keepingCapacity: true)
+    decidingChain = Int32(chain)
+    let end = walk(from: program.chains[chain].start, packet, &environment, hook: hook)
+    guard case .policy = end else { return end }
+    decidingRule = -1
+    let drops = program.chains[chain].isPolicyDrop
+    if isTracing {
+      trace.append(
+        TraceEntry(
+          hook: hook, location: chainLocation(chain), step: drops ? .policyDrop : .policyAccept))
+    }
+    return drops ? .drop : .policy
+  }
+
+  /// Whether an entry of a schedule runs for a packet.
+  private enum Applicability {
+    case yes
+    case no
+    case unknown(Int32)
+  }
+
+  private mutating func applicability(
+    of entry: HookPlan.Entry, _ packet: borrowing Packet, _ environment: Environment, _ hook: Hook
+  ) -> Applicability {
+    switch entry {
+    case .boundFlows:
+      guard program.tracking(packet.layout.family) != .off, !isReturning else { return .no }
+      switch binding(packet, environment) {
+      case .new, .none: return .no
+      case .bound, .undecided: return .yes
+      }
+    case .chain(let chain, _):
+      let compiled = program.chains[Int(chain)]
+      if hook == .ingress || hook == .egress {
+        let device = hook == .ingress ? packet.input : packet.output
+        guard let devices = compiled.devices else { return .unknown(fixedReasons.device) }
+        guard case .named(let name, _) = device else { return .unknown(fixedReasons.device) }
+        return devices.contains(name) ? .yes : .no
+      }
+      guard compiled.isNat else { return .yes }
+      // Chains of type nat see only packets that begin a tracked flow (nf_nat_inet_fn).
+      if isReturning || environment.flags.contains(.boundAtHook) { return .no }
+      switch program.tracking(packet.layout.family) {
+      case .off: return .no
+      case .unknown: return .unknown(fixedReasons.tracking)
+      case .on: break
+      }
+      switch binding(packet, environment) {
+      case .new: return .yes
+      case .none, .bound: return .no
+      case .undecided: return .unknown(fixedReasons.bound)
+      }
+    }
+  }
+
+  private mutating func exploreHook(
+    _ plan: Int, _ packet: borrowing Packet, _ environments: inout [Environment], _ hook: Hook
+  ) -> HookAnswer {
+    if program.plans[plan].tooManyOrders { note(fixedReasons.order, -1) }
+    var total = Ends()
+    total.isIncomplete = program.plans[plan].tooManyOrders
+    let isOrdered = program.plans[plan].schedules.count == 1
+    for schedule in program.plans[plan].schedules {
+      var current = Set(
+        environments.map { environment in
+          var environment = environment
+          environment.flags.remove(.boundAtHook)
+          return environment
+        })
+      for entry in schedule {
+        ends = Ends()
+        for environment in current { follow(entry, packet, environment, hook) }
+        total.drops = total.drops || ends.drops
+        total.rejections.formUnion(ends.rejections)
+        total.isIncomplete = total.isIncomplete || ends.isIncomplete
+        current = ends.accepting
+        if current.count > 48 {
+          // Too many to keep apart: one that knows nothing stands for all.
+          var joined = Environment(mark: 0)
+          joined.forget()
+          current = [joined]
+        }
+      }
+      total.accepting.formUnion(current)
+    }
+    ends = total
+    environments = Array(total.accepting)
+    if !isOrdered, !(total.areAllAccepting || total.areAllDropping), unknownReason < 0 {
+      note(fixedReasons.order, -1)
+    }
+    return conclusion()
+  }
+
+  private mutating func follow(
+    _ entry: HookPlan.Entry, _ packet: borrowing Packet, _ environment: Environment, _ hook: Hook
+  ) {
+    let applies = applicability(of: entry, packet, environment, hook)
+    switch applies {
+    case .no:
+      ends.accepting.insert(environment)
+      return
+    case .unknown(let reason):
+      note(reason, -1)
+      ends.accepting.insert(environment)
+    case .yes: break
+    }
+    switch entry {
+    case .boundFlows:
+      var altered = environment
+      alterAddresses(packet, &altered)
+      ends.accepting.insert(altered)
+    case .chain(let chain, let phase):
+      self.phase = phase
+      decidingChain = chain
+      explore(chain: Int(chain), packet, environment, hook: hook)
+    }
+  }
+
+  /// The answer that all ends together allow.
+  private mutating func conclusion() -> HookAnswer {
+    if ends.areAllAccepting { return HookAnswer(verdict: .accept, decidedBy: nil, reason: nil) }
+    if ends.areAllDropping {
+      let decidedBy = decidingRule >= 0 ? program.locations[Int(decidingRule)] : nil
+      if !ends.drops, ends.rejections.count == 1, let only = ends.rejections.first {
+        return HookAnswer(
+          verdict: .reject(program.rejections[Int(only)]), decidedBy: decidedBy, reason: nil)
+      }
+      return HookAnswer(verdict: .drop, decidedBy: decidedBy, reason: nil)
+    }
+    return HookAnswer(
+      verdict: .unknown, decidedBy: unknownRule >= 0 ? program.locations[Int(unknownRule)] : nil,
+      reason: unknownReason >= 0 ? program.reasons[Int(unknownReason)] : "not known")
+  }
+
+  private func decided(_ verdict: PacketVerdict) -> HookAnswer {
+    let decidedBy: RuleLocation? =
+      if decidingRule >= 0 {
+        program.locations[Int(decidingRule)]
+      } else if decidingChain >= 0 {
+        chainLocation(Int(decidingChain))
+      } else {
+        nil
+      }
+    return HookAnswer(verdict: verdict, decidedBy: decidedBy, reason: nil)
+  }
+
+  private func chainLocation(_ chain: Int) -> RuleLocation {
+    RuleLocation(
+      table: program.chains[chain].table, chain: program.chains[chain].chain, rule: nil)
+  }
+
+  mutating func decide(_ rule: Int32, _ step: TraceEntry.Step, _ hook: Hook) {
+    decidingRule = rule
+    guard isTracing, !isExploring, rule >= 0 else { return }
+    trace.append(TraceEntry(hook: hook, location: program.locations[Int(rule)], step: step))
+  }
+
+  mutating func record(_ rule: Int32, _ step: TraceEntry.Step, _ hook: Hook, _ target: Int32) {
+    guard isTracing, !isExploring, rule >= 0 else { return }
+    let location = program.locations[Int(rule)]
+    var step = step
+    if target >= 0, let chain = program.chainStarts[target] {
+      switch step {
+      case .jump: step = .jump(chain: chain)
+      case .goto: step = .goto(chain: chain)
+      case .accept, .drop, .reject, .return, .policyAccept, .policyDrop, .translate: break
+      }
+    }
+    trace.append(TraceEntry(hook: hook, location: location, step: step))
+  }
+}

@@ -1,0 +1,308 @@
+import Addresses
+import Rulesets
+import Wire
+
+extension Simulator {
+  /// Runs instructions from `start` until the base chain ends or decides.
+  mutating func walk(
+    from start: Int32, _ packet: borrowing Packet, _ environment: inout Environment, hook: Hook
+  ) -> End {
+    let instructions = program.instructions
+    var position = Int(start)
+    var next = Int(start)
+    var rule: Int32 = -1
+    while true {
+      var isBroken = false
+      switch instructions[position] {
+      case .rule(let index, let following):
+        if isExploring {
+          let here = Alternative(
+            position: Int32(position), returns: returns, environment: environment)
+          guard visited.insert(here).inserted else { return .joined }
+        }
+        rule = index
+        next = Int(following)
+        unknownRegisters = 0
+      case .possibleRule(let index, let following, let reason):
+        rule = index
+        next = Int(following)
+        unknownRegisters = 0
+        guard fork(to: following, environment, reason, rule) else { return .unknown }
+      case .endOfChain:
+        guard let back = returns.popLast() else {
+          decidingRule = -1
+          return .policy
+        }
+        position = Int(back)
+        continue
+      case .require(let guardIndex):
+        switch check(program.guards[Int(guardIndex)], packet, environment) {
+        case .value(let holds): isBroken = holds == 0
+        case .missing: isBroken = true
+        case .unknown(let reason), .unknownOrMissing(let reason), .partial(_, _, let reason):
+          guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
+        }
+      case .load(let field, let register):
+        switch load(field, packet, environment, hook: hook) {
+        case .value(let value):
+          registers[Int(register)] = value
+          unknownRegisters &= ~(1 << UInt64(register))
+        case .missing: isBroken = true
+        case .unknown(let reason):
+          note(reason, rule)
+          guard isExploring else { return .unknown }
+          unknownRegisters |= 1 << UInt64(register)
+          partialRegister = -1
+        case .partial(let value, let unknown, let reason):
+          registers[Int(register)] = value
+          unknownRegisters |= 1 << UInt64(register)
+          partialRegister = Int16(register)
+          partialMask = unknown
+          partialReason = reason
+        case .unknownOrMissing(let reason):
+          guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
+          unknownRegisters |= 1 << UInt64(register)
+          partialRegister = -1
+        }
+      case .constant(let value, let register):
+        registers[Int(register)] = value
+        unknownRegisters &= ~(1 << UInt64(register))
+      case .copy(let from, let into):
+        registers[Int(into)] = registers[Int(from)]
+        let bit: UInt64 = unknownRegisters >> UInt64(from) & 1
+        unknownRegisters = unknownRegisters & ~(1 << UInt64(into)) | bit << UInt64(into)
+      case .masked(let register, let mask, let flip):
+        registers[Int(register)] = registers[Int(register)] & mask ^ flip
+        if partialRegister == Int16(register) { keep(mask) }
+      case .shifted(let register, let left, let amount, let bitWidth):
+        let value = registers[Int(register)]
+        let limit: UInt128 = bitWidth >= 128 ? .max : (1 << UInt128(bitWidth)) - 1
+        registers[Int(register)] =
+          left ? value << UInt128(amount) & limit : value >> UInt128(amount)
+        if partialRegister == Int16(register) { partialRegister = -1 }
+      case .compare(let register, let comparison, let value):
+        if !isUnknown(register) {
+          isBroken = !comparison.holds(registers[Int(register)], value)
+        } else if let holds = partialHolds(register, comparison, value) {
+          isBroken = !holds
+        } else {
+          guard fork(to: Int32(next), environment, doubt(register), rule) else { return .unknown }
+        }
+      case .compareRegisters(let register, let comparison, let other):
+        if isUnknown(register) || isUnknown(other) {
+          guard fork(to: Int32(next), environment, doubt(register), rule) else { return .unknown }
+        } else {
+          isBroken = !comparison.holds(registers[Int(register)], registers[Int(other)])
+        }
+      case .inRange(let register, let isNegated, let lower, let upper):
+        if isUnknown(register) {
+          guard fork(to: Int32(next), environment, doubt(register), rule) else { return .unknown }
+        } else {
+          let value = registers[Int(register)]
+          isBroken = (value >= lower && value <= upper) == isNegated
+        }
+      case .lookup(let set, let first, let isNegated):
+        switch find(Int(set), Int(first)) {
+        case .miss: isBroken = !isNegated
+        case .hit: isBroken = isNegated
+        case .unknown(let reason):
+          guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
+        }
+      case .mapped(let set, let first, let into):
+        switch find(Int(set), Int(first)) {
+        case .miss: isBroken = true
+        case .hit(let element):
+          let width = max(1, program.sets[Int(set)].dataWidth)
+          for part in 0..<width {
+            registers[Int(into) + part] = program.sets[Int(set)].value(element, part)
+            unknownRegisters &= ~(1 << UInt64(Int(into) + part))
+          }
+        case .unknown(let reason):
+          guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
+          for part in 0..<max(1, program.sets[Int(set)].dataWidth) {
+            unknownRegisters |= 1 << UInt64(Int(into) + part)
+          }
+        }
+      case .verdictMap(let set, let first):
+        switch find(Int(set), Int(first)) {
+        case .miss: isBroken = true
+        case .hit(let element):
+          let verdict = program.sets[Int(set)].verdict(element) ?? .continue
+          switch verdict {
+          case .accept:
+            decide(rule, .accept, hook)
+            return .accept
+          case .drop:
+            decide(rule, .drop, hook)
+            return .drop
+          case .continue: break
+          case .return:
+            guard let back = returns.popLast() else {
+              decidingRule = -1
+              return .policy
+            }
+            position = Int(back)
+            continue
+          case .jump(let target):
+            guard returns.count < Self.jumpLimit else { return giveUp(rule) }
+            record(rule, .jump(chain: 0), hook, target)
+            returns.append(Int32(next))
+            position = Int(target)
+            continue
+          case .goto(let target):
+            record(rule, .goto(chain: 0), hook, target)
+            position = Int(target)
+            continue
+          case .unmodelled(let reason):
+            guard isExploring else {
+              note(reason, rule)
+              return .unknown
+            }
+            return forkEverything(position, next, environment, reason, rule)
+          }
+        case .unknown(let reason):
+          guard isExploring else {
+            note(reason, rule)
+            return .unknown
+          }
+          note(reason, rule)
+          return forkVerdicts(Int(set), position, next, environment, rule)
+        }
+      case .objectMap(let set, let first, let gateReason):
+        switch find(Int(set), Int(first)) {
+        case .miss: isBroken = true
+        case .hit:
+          if gateReason >= 0 {
+            guard fork(to: Int32(next), environment, gateReason, rule) else { return .unknown }
+          }
+        case .unknown(let reason):
+          guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
+        }
+      case .accept:
+        decide(rule, .accept, hook)
+        return .accept
+      case .drop:
+        decide(rule, .drop, hook)
+        return .drop
+      case .reject(let rejection):
+        decide(rule, .reject(program.rejections[Int(rejection)]), hook)
+        return .reject(rejection)
+      case .return:
+        record(rule, .return, hook, -1)
+        guard let back = returns.popLast() else {
+          decidingRule = -1
+          return .policy
+        }
+        position = Int(back)
+        continue
+      case .jump(let target):
+        guard returns.count < Self.jumpLimit else { return giveUp(rule) }
+        record(rule, .jump(chain: 0), hook, target)
+        returns.append(Int32(next))
+        position = Int(target)
+        continue
+      case .goto(let target):
+        record(rule, .goto(chain: 0), hook, target)
+        position = Int(target)
+        continue
+      case .gate(let reason):
+        guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
+      case .setMark(let register):
+        if isUnknown(register) {
+          environment.flags.insert(.markUnknown)
+          environment.mark = 0
+        } else {
+          environment.flags.remove(.markUnknown)
+          environment.mark = UInt32(truncatingIfNeeded: registers[Int(register)])
+        }
+      case .setConnectionMark(let register):
+        environment.flags.insert(.connectionMarkSet)
+        if isUnknown(register) {
+          environment.flags.insert(.connectionMarkUnknown)
+          environment.connectionMark = 0
+        } else {
+          environment.flags.remove(.connectionMarkUnknown)
+          environment.connectionMark = UInt32(truncatingIfNeeded: registers[Int(register)])
+        }
+      case .setPacketType: environment.flags.insert(.packetTypeUnknown)
+      case .alterPayload(let base, let bitOffset, let bitLength):
+        switch alter(base, Int(bitOffset), Int(bitLength), packet, &environment) {
+        case .value: break
+        case .missing: isBroken = true
+        case .unknown(let reason), .unknownOrMissing(let reason), .partial(_, _, let reason):
+          guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
+        }
+      case .alterOptions(let reason):
+        environment.alter(packet.layout.transportOffset, packet.layout.transportOffset + 60)
+        guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
+      case .alterOther: break
+      case .notrack: stopTracking(packet, &environment)
+      case .translate:
+        environment.flags.formUnion([
+          hook == .prerouting || hook == .output ? .destinationTranslated : .sourceTranslated,
+          .boundAtHook,
+        ])
+        alterAddresses(packet, &environment)
+        decide(rule, .translate, hook)
+        return .accept
+      case .updateSet(let set, let isDeletion, let size, let reason):
+        let compiled = program.sets[Int(set)]
+        isSetChanged[Int(set)] = true
+        if !isDeletion {
+          let most = compiled.count + Int(setAdditions[Int(set)])
+          if setAdditions[Int(set)] < .max { setAdditions[Int(set)] += 1 }
+          if most >= Int(size) {
+            guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
+          }
+        }
+      case .unmodelled(let reason):
+        guard isExploring else {
+          note(reason, rule)
+          return .unknown
+        }
+        return forkEverything(position, next, environment, reason, rule)
+      }
+      position = isBroken ? next : position + 1
+    }
+  }
+
+  @inline(__always)
+  func isUnknown(_ register: UInt8) -> Bool {
+    unknownRegisters >> UInt64(register) & 1 != 0
+  }
+
+  /// Why a register is not known.
+  private func doubt(_ register: UInt8) -> Int32 {
+    partialRegister == Int16(register) ? partialReason : unknownReason
+  }
+
+  /// Forgets the unknown bits that a mask clears.
+  private mutating func keep(_ mask: UInt128) {
+    partialMask &= mask
+    guard partialMask == 0 else { return }
+    unknownRegisters &= ~(1 << UInt64(partialRegister))
+    partialRegister = -1
+  }
+
+  /// What a comparison comes to where the known bits of a register decide it.
+  private func partialHolds(
+    _ register: UInt8, _ comparison: Instruction.Comparison, _ value: UInt128
+  ) -> Bool? {
+    guard partialRegister == Int16(register) else { return nil }
+    let known = registers[Int(register)] & ~partialMask
+    switch comparison {
+    case .anyBit, .noBit:
+      if known & value != 0 { return comparison == .anyBit }
+      return value & partialMask == 0 ? comparison == .noBit : nil
+    case .equal, .notEqual:
+      return known != value & ~partialMask ? comparison == .notEqual : nil
+    case .less, .greater, .lessOrEqual, .greaterOrEqual: return nil
+    }
+  }
+
+  /// Ends a way that nests deeper than the kernel allows.
+  private mutating func giveUp(_ rule: Int32) -> End {
+    note(fixedReasons.budget, rule)
+    return .unknown
+  }
+}
