@@ -223,6 +223,8 @@ struct LineResolutionTests {
   @Test func `in a suite in a suite carries both names`() throws {
     let plan = try #require(Reading("suite \"a\" { suite \"b\" { \(a) }; \(a) }").plan)
     #expect(plan.flows.map(\.id) == ["a/b/1", "a/1"])
+    let files = ["main.scn": "suite \"a\" { include \"b.scn\" }", "b.scn": "suite \"b\" { \(a) }"]
+    #expect(Reading(files).plan?.flows.map(\.id) == ["a/b/1"])
   }
 }
 
