@@ -3,7 +3,7 @@ import Diagnostics
 import Outcomes
 
 /// The clauses that hold for a line: its own, else its suite's, else the defaults.
-struct Clauses {
+struct Clauses: Hashable {
   var interface: String?
   /// Where `from port` stands on the line itself; nil where it is inherited.
   var sourcePortSpan: SourceSpan?

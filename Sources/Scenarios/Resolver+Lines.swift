@@ -1,10 +1,11 @@
 import Addresses
 import Diagnostics
 
-/// A file in a suite: its lines are asked once there, however often it is included.
+/// A file where it is included: its lines are asked once in each suite with the same defaults.
 struct Elaboration: Hashable {
   let file: Int
   let suite: String
+  let clauses: Clauses
 }
 
 /// The suite that a line stands in, and what it inherits.
@@ -25,7 +26,10 @@ extension Resolver {
   }
 
   private mutating func elaborate(file: Int, _ context: LineContext) {
-    guard elaborated.insert(Elaboration(file: file, suite: context.suite)).inserted else { return }
+    guard
+      elaborated.insert(Elaboration(file: file, suite: context.suite, clauses: context.clauses))
+        .inserted
+    else { return }
     elaborate(library.files[file].syntax.statements, in: file, context)
   }
 
@@ -70,9 +74,12 @@ extension Resolver {
     let isValid = clauses.add(line.clauses, isLine: true, diagnostics: &diagnostics)
     var id = "\(context.suite)/\(count)"
     if let own = clauses.id {
-      id = own.text
-      if let first = ids.updateValue(own.span, forKey: own.key), first != own.span {
-        diagnostics.append(.duplicateId(own, first: first))
+      if let first = ids[own.key] {
+        // The same line again, in another suite, keeps the id that its number gives it.
+        if first != own.span { diagnostics.append(.duplicateId(own, first: first)) }
+      } else {
+        ids[own.key] = own.span
+        id = own.text
       }
     }
 
