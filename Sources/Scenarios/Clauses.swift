@@ -84,11 +84,8 @@ struct Clauses: Hashable {
   }
 
   private func sourceWord(_ clause: ClauseSyntax) -> String {
-    switch clause.keyword {
-    case .static, .live: "static or live"
-    case .from: "from port"
-    default: clause.keyword.rawValue
-    }
+    if clause.keyword == .static || clause.keyword == .live { return "static or live" }
+    return clause.keyword == .from ? "from port" : clause.keyword.rawValue
   }
 }
 
