@@ -184,11 +184,20 @@ private func meet(_ one: Service.Kind, _ other: Service.Kind, _ family: IPFamily
   }
 }
 
+/// The sources of a line as its text has them; empty where it has no text.
+private func sourceText(of flow: Flow) -> String {
+  flow.text.split(separator: " -> ").first.map(String.init) ?? ""
+}
+
 extension Diagnostic {
   fileprivate static func contradiction(
     earlier: Flow, later: Flow, narrower: Flow?
   ) -> Diagnostic {
-    let narrow = narrower?.text.split(separator: " -> ").first.map(String.init)
+    let narrow = narrower.map { sourceText(of: $0) } ?? ""
+    let wider = narrower?.id == earlier.id ? later : earlier
+    let wide = sourceText(of: wider)
+    let isExpressible = !narrow.isEmpty && !wide.isEmpty && !wide.contains(" except ")
+    let exception = narrow.contains(" ") ? "{ \(narrow) }" : narrow
     return Diagnostic(
       .contradiction, "no firewall can satisfy both of these lines", at: later.expectationSpan,
       label: "expects \(Printer.text(of: later.expectation))", severity: .warning,
@@ -196,7 +205,8 @@ extension Diagnostic {
         Label(earlier.expectationSpan, "expects \(Printer.text(of: earlier.expectation))")
       ],
       notes: ["some packets belong to both"],
-      help: narrow.map { "leave them out of the wider line, for example `any except \($0)`" }
-        ?? "remove one of the lines, or leave out of one what the other covers")
+      help: isExpressible
+        ? "leave them out of the wider line: `\(wide) except \(exception)`"
+        : "remove one of the lines, or leave out of one what the other covers")
   }
 }

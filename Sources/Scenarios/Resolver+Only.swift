@@ -53,6 +53,8 @@ extension Resolver {
     var denial = allowed
     denial.sources = others
     denial.expectation = .deny
+    // No one name stands for these sources.
+    denial.text = ""
     denial.families = Coverage(of: denial, clauses.family, hosts: hosts).families
     if !denial.families.isEmpty { claims.append(Claim(flow: denial)) }
   }
