@@ -33,6 +33,17 @@ let package = Package(
     .testTarget(name: "AddressesTests", dependencies: ["Addresses"]),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
     .testTarget(name: "WireTests", dependencies: ["Addresses", "Wire"]),
+    .testTarget(
+      name: "SimulationTests",
+      dependencies: [
+        "Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Outcomes", "Rulesets",
+        "Simulation", "Wire",
+      ]),
+    .executableTarget(
+      name: "SimulationBenchmark",
+      dependencies: [
+        "Addresses", "Diagnostics", "NftablesFrontend", "Rulesets", "Simulation", "Wire",
+      ], path: "Tests/SimulationBenchmark"),
     .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
     .testTarget(
       name: "NftablesFrontendTests",

@@ -13,7 +13,12 @@ enum Instruction: Sendable {
   case endOfChain
   /// BREAKs unless the guard, an index into the program's guards, holds.
   case require(guard: Int32)
+  case requireFamily(isIPv4: Bool)
+  case requireTransport(UInt8)
   case load(FieldLoad, into: UInt8)
+  /// Loads whole octets and compares them: by far the most frequent pair of steps.
+  case matchOctets(OctetField, Comparison, UInt64)
+  case matchOctetRange(OctetField, isNegated: Bool, lower: UInt64, upper: UInt64)
   case constant(UInt128, into: UInt8)
   case masked(UInt8, mask: UInt128, flip: UInt128)
   case shifted(UInt8, left: Bool, by: UInt8, bitWidth: UInt8)
@@ -70,7 +75,7 @@ enum Instruction: Sendable {
     }
 
     @inline(__always)
-    func holds(_ left: UInt128, _ right: UInt128) -> Bool {
+    func holds<Number: FixedWidthInteger>(_ left: Number, _ right: Number) -> Bool {
       switch self {
       case .equal: left == right
       case .notEqual: left != right
@@ -83,6 +88,13 @@ enum Instruction: Sendable {
       }
     }
   }
+}
+
+/// One, two, four or eight whole octets of the network or the transport header.
+struct OctetField: Sendable {
+  var isTransport: Bool
+  var count: UInt8
+  var offset: UInt16
 }
 
 /// A field to load, in plain bits.

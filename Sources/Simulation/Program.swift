@@ -51,7 +51,10 @@ package struct Program: Sendable {
   init() {}
 
   func tracking(_ family: IPFamily) -> Tracking {
-    family == .ipv4 ? trackingIPv4 : trackingIPv6
+    switch family {
+    case .ipv4: trackingIPv4
+    case .ipv6: trackingIPv6
+    }
   }
 
   func plan(_ hook: Hook, _ family: IPFamily) -> HookPlan {
@@ -92,6 +95,9 @@ struct HookPlan: Sendable {
       case .postrouting: 5
       case .egress: 6
       }
-    return position * 2 + (family == .ipv4 ? 0 : 1)
+    switch family {
+    case .ipv4: return position * 2
+    case .ipv6: return position * 2 + 1
+    }
   }
 }

@@ -42,6 +42,30 @@ extension Simulator {
         case .unknown(let reason), .unknownOrMissing(let reason), .partial(_, _, let reason):
           guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
         }
+      case .requireFamily(let isIPv4):
+        isBroken = packet.layout.isIPv4 != isIPv4
+      case .requireTransport(let number):
+        if environment.flags.contains(.packetUnknown) {
+          guard fork(to: Int32(next), environment, fixedReasons.altered, rule) else {
+            return .unknown
+          }
+        } else {
+          isBroken = packet.layout.transport != number
+        }
+      case .matchOctets(let field, let comparison, let value):
+        switch loadOctets(field, packet, environment) {
+        case .value(let found): isBroken = !comparison.holds(found, value)
+        case .missing: isBroken = true
+        case .unknown(let reason):
+          guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
+        }
+      case .matchOctetRange(let field, let isNegated, let lower, let upper):
+        switch loadOctets(field, packet, environment) {
+        case .value(let found): isBroken = (found >= lower && found <= upper) == isNegated
+        case .missing: isBroken = true
+        case .unknown(let reason):
+          guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
+        }
       case .load(let field, let register):
         switch load(field, packet, environment, hook: hook) {
         case .value(let value):
