@@ -21,6 +21,7 @@ package struct Program: Sendable {
   var instructions: [Instruction] = []
   var sets: [CompiledSet] = []
   var guards: [Guard] = []
+  var constants: [UInt128] = []
   var rejections: [Rejection] = []
   /// Where rule number n stands.
   var locations: [RuleLocation] = []
@@ -59,6 +60,12 @@ package struct Program: Sendable {
 
   func plan(_ hook: Hook, _ family: IPFamily) -> HookPlan {
     plans[HookPlan.index(hook, family)]
+  }
+
+  /// Adds constants that stand side by side, and returns the first one's number.
+  mutating func constants(_ values: UInt128...) -> Int32 {
+    constants += values
+    return Int32(constants.count - values.count)
   }
 
   mutating func reason(_ text: String) -> Int32 {

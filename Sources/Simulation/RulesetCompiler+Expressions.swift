@@ -14,7 +14,7 @@ extension RulesetCompiler {
     switch expression {
     case .constant(let value, _):
       let register = allocate()
-      emit(.constant(value, into: register))
+      emit(.constant(program.constants(value), into: register))
       return register
     case .selector(let selector):
       require(selector.requiring)
@@ -23,7 +23,7 @@ extension RulesetCompiler {
       return register
     case .masked(let operand, let mask, let flip):
       let register = compile(operand)
-      emit(.masked(register, mask: mask, flip: flip))
+      emit(.masked(register, constants: program.constants(mask, flip)))
       return register
     case .shifted(let operand, let left, let amount):
       let register = compile(operand)
@@ -96,15 +96,15 @@ extension RulesetCompiler {
     switch match.right {
     case .value(let value):
       let register = compile(match.left)
-      emit(.compare(register, comparison, value))
+      emit(.compare(register, comparison, constant: program.constants(value)))
     case .range(let interval):
       let register = compile(match.left)
       switch match.operator {
       case .equal, .notEqual:
         emit(
           .inRange(
-            register, isNegated: match.operator == .notEqual, lower: interval.lower,
-            upper: interval.upper))
+            register, isNegated: match.operator == .notEqual,
+            constants: program.constants(interval.lower, interval.upper)))
       case .less, .lessOrEqual, .greater, .greaterOrEqual, .anyBit, .noBit:
         emit(.gate(reason: program.reason("an order between a value and a range")))
       }
@@ -142,14 +142,14 @@ extension RulesetCompiler {
       require(selector.requiring)
       emit(.matchOctets(octets, comparison, UInt64(value)))
     case .range(let interval):
-      guard interval.upper <= UInt128(UInt64.max),
+      guard interval.upper <= UInt128(UInt32.max),
         match.operator == .equal || match.operator == .notEqual
       else { return false }
       require(selector.requiring)
       emit(
         .matchOctetRange(
-          octets, isNegated: match.operator == .notEqual, lower: UInt64(interval.lower),
-          upper: UInt64(interval.upper)))
+          octets, isNegated: match.operator == .notEqual, lower: UInt32(interval.lower),
+          upper: UInt32(interval.upper)))
     case .values, .set, .expression: return false
     }
     return true

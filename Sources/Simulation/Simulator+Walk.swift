@@ -61,7 +61,7 @@ extension Simulator {
         }
       case .matchOctetRange(let field, let isNegated, let lower, let upper):
         switch loadOctets(field, packet, environment) {
-        case .value(let found): isBroken = (found >= lower && found <= upper) == isNegated
+        case .value(let found): isBroken = (found >= UInt64(lower) && found <= UInt64(upper)) == isNegated
         case .missing: isBroken = true
         case .unknown(let reason):
           guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
@@ -88,14 +88,16 @@ extension Simulator {
           unknownRegisters |= 1 << UInt64(register)
           partialRegister = -1
         }
-      case .constant(let value, let register):
-        registers[Int(register)] = value
+      case .constant(let constant, let register):
+        registers[Int(register)] = program.constants[Int(constant)]
         unknownRegisters &= ~(1 << UInt64(register))
       case .copy(let from, let into):
         registers[Int(into)] = registers[Int(from)]
         let bit: UInt64 = unknownRegisters >> UInt64(from) & 1
         unknownRegisters = unknownRegisters & ~(1 << UInt64(into)) | bit << UInt64(into)
-      case .masked(let register, let mask, let flip):
+      case .masked(let register, let constants):
+        let mask = program.constants[Int(constants)]
+        let flip = program.constants[Int(constants) + 1]
         registers[Int(register)] = registers[Int(register)] & mask ^ flip
         if partialRegister == Int16(register) { keep(mask) }
       case .shifted(let register, let left, let amount, let bitWidth):
@@ -104,7 +106,8 @@ extension Simulator {
         registers[Int(register)] =
           left ? value << UInt128(amount) & limit : value >> UInt128(amount)
         if partialRegister == Int16(register) { partialRegister = -1 }
-      case .compare(let register, let comparison, let value):
+      case .compare(let register, let comparison, let constant):
+        let value = program.constants[Int(constant)]
         if !isUnknown(register) {
           isBroken = !comparison.holds(registers[Int(register)], value)
         } else if let holds = partialHolds(register, comparison, value) {
@@ -118,11 +121,13 @@ extension Simulator {
         } else {
           isBroken = !comparison.holds(registers[Int(register)], registers[Int(other)])
         }
-      case .inRange(let register, let isNegated, let lower, let upper):
+      case .inRange(let register, let isNegated, let constants):
         if isUnknown(register) {
           guard fork(to: Int32(next), environment, doubt(register), rule) else { return .unknown }
         } else {
           let value = registers[Int(register)]
+          let lower = program.constants[Int(constants)]
+          let upper = program.constants[Int(constants) + 1]
           isBroken = (value >= lower && value <= upper) == isNegated
         }
       case .lookup(let set, let first, let isNegated):
