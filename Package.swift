@@ -75,6 +75,17 @@ let package = Package(
         "Scenarios",
       ]),
     .testTarget(name: "WireTests", dependencies: ["Addresses", "Wire"]),
+    .testTarget(
+      name: "SimulationTests",
+      dependencies: [
+        "Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Outcomes", "Rulesets",
+        "Simulation", "Wire",
+      ]),
+    .executableTarget(
+      name: "SimulationBenchmark",
+      dependencies: [
+        "Addresses", "Diagnostics", "NftablesFrontend", "Rulesets", "Simulation", "Wire",
+      ], path: "Tests/SimulationBenchmark"),
     .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
     .testTarget(
       name: "NftablesFrontendTests",
