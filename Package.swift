@@ -57,6 +57,13 @@ let package = Package(
         "Addresses", "Diagnostics", "NftablesFrontend", "Proof", "Rulesets", "Scenarios",
       ], path: "Tests/Benchmarks", exclude: ["z3-referee.py"]),
 
+    // The two programs over one model, held against each other: `swift run -c release Agreement`.
+    .executableTarget(
+      name: "Agreement",
+      dependencies: [
+        "Addresses", "Diagnostics", "NftablesFrontend", "Proof", "Rulesets", "Simulation",
+      ], path: "Tests/Agreement"),
+
     // Tests, one target per target.
     .testTarget(name: "AddressesTests", dependencies: ["Addresses"]),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
@@ -68,6 +75,17 @@ let package = Package(
         "Scenarios",
       ]),
     .testTarget(name: "WireTests", dependencies: ["Addresses", "Wire"]),
+    .testTarget(
+      name: "SimulationTests",
+      dependencies: [
+        "Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Outcomes", "Rulesets",
+        "Simulation", "Wire",
+      ]),
+    .executableTarget(
+      name: "SimulationBenchmark",
+      dependencies: [
+        "Addresses", "Diagnostics", "NftablesFrontend", "Rulesets", "Simulation", "Wire",
+      ], path: "Tests/SimulationBenchmark"),
     .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
     .testTarget(
       name: "NftablesFrontendTests",

@@ -11,6 +11,8 @@ struct CompiledRule {
     case verdictMap(Lookup)
     case reject(Rejection, guards: [Constraint])
     case gate(Gate)
+    /// Goes on where the map has an element, or may have one.
+    case hit(Lookup)
     case write(Selector, Expression)
     case notrack
     case translate(Translation, guards: [Constraint])
@@ -77,8 +79,10 @@ extension MatchConditions {
         actions.append(.diverts("synproxy"))
       case .object(let kind, let reference):
         flush()
-        guard let gate = gate(of: kind, reference) else { continue }
-        actions.append(.gate(gate))
+        if case .mapped(let key, let map) = reference {
+          actions.append(.hit(lookup(key, in: map, &register)))
+        }
+        if let gate = gate(of: kind, reference) { actions.append(.gate(gate)) }
       case .mangle(let selector, let value):
         flush()
         actions.append(.write(selector, value))
@@ -91,9 +95,21 @@ extension MatchConditions {
           actions.append(.require(.never))
           break statements
         }
+        for value in [translation.address, translation.port] {
+          if case .lookup(let key, let map) = value {
+            actions.append(.hit(lookup(key, in: map, &register)))
+          }
+        }
         actions.append(.translate(translation, guards: guards))
       case .setUpdate(let update):
         flush()
+        guard let guards = keyGuards(update.key, &register) else {
+          actions.append(.require(.never))
+          break statements
+        }
+        if !guards.isEmpty {
+          actions.append(.require(Condition(guards: guards, test: .always)))
+        }
         actions.append(.gate(.other(unmodelled(update))))
       case .diverts(let unmodelled):
         flush()
@@ -125,11 +141,6 @@ extension MatchConditions {
   private func gate(of kind: StatefulObject.Kind, _ reference: ObjectReference) -> Gate? {
     switch kind {
     case .counter, .ctHelper, .ctTimeout, .ctExpectation, .secmark, .tunnel, .synproxy:
-      if case .mapped = reference {
-        // The map's miss BREAKs, and that only matters to what follows.
-        return .other(
-          Unmodelled(text: "\(kind.rawValue) from a map", reason: "a miss ends the rule"))
-      }
       return nil
     case .quota, .limit:
       if case .named(let name) = reference,
@@ -138,6 +149,29 @@ extension MatchConditions {
         return gate
       }
       return .other(Unmodelled(text: kind.rawValue, reason: "its object is found through a map"))
+    }
+  }
+
+  /// What must hold for a key to be readable; nil where it cannot be.
+  private func keyGuards(
+    _ key: Expression, _ register: inout DimensionRegister
+  ) -> [Constraint]? {
+    switch key {
+    case .selector(let selector):
+      let (guards, reading) = register.reading(of: selector, in: context)
+      if case .absent = reading { return nil }
+      return guards
+    case .masked(let inner, _, _), .shifted(let inner, _, _):
+      return keyGuards(inner, &register)
+    case .concatenation(let parts):
+      var all: [Constraint] = []
+      for part in parts {
+        guard let guards = keyGuards(part, &register) else { return nil }
+        all += guards
+      }
+      return all
+    case .constant, .lookup, .unmodelled:
+      return []
     }
   }
 

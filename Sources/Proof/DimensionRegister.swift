@@ -54,6 +54,9 @@ package struct DimensionRegister: Sendable {
     return Dimension(rawValue: Self.firstVariable + variables.count - 1)
   }
 
+  /// Whether a dimension is a variable, not a field.
+  func isVariable(_ dimension: Dimension) -> Bool { dimension.rawValue >= Self.firstVariable }
+
   /// Forgets the variables of the last question.
   package mutating func forgetVariables() { variables.removeAll(keepingCapacity: true) }
 

@@ -248,6 +248,7 @@ extension DimensionRegister {
     case .direction:
       return (entry, .constant(context.isReply ? 1 : 0, width: 8))
     case .status:
+      if context.mayBeTranslated { return (entry, .unknown(text)) }
       // No address is translated on the packet's way: a translation ends what is known of it.
       let translated: UInt128 = 0x30  // IPS_SRC_NAT | IPS_DST_NAT
       return (entry, .partly(mask: translated, value: 0, width: 32))

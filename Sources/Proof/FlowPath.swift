@@ -54,6 +54,12 @@ extension FlowPath {
       paths.append(
         FlowPath(family: family, sources: sources, destinations: destinations, hops: []))
     }
+    // Two addresses of one host do not meet across the network.
+    for host in flow.sharedHosts {
+      paths = paths.flatMap { path in
+        path.divided(bySources: host) { $0.divided(byDestinations: host) { _ in [] } }
+      }
+    }
     // A packet leaves its host, crosses what stands between, and enters the other host.
     for (firewall, placement) in placements.enumerated() {
       guard case .on(let hosts) = placement else { continue }

@@ -15,10 +15,12 @@ package struct HookContext: Hashable, Sendable {
   ///
   /// A connection that must work uses none of them; one that must be denied may try them all.
   package var coversUnusualPackets: Bool
+  /// Whether the connection's addresses may have been translated before this hook.
+  package var mayBeTranslated: Bool
 
   package init(
     family: IPFamily, hook: Hook, isReply: Bool, hasInputDevice: Bool, hasOutputDevice: Bool,
-    coversUnusualPackets: Bool
+    coversUnusualPackets: Bool, mayBeTranslated: Bool = false
   ) {
     self.family = family
     self.hook = hook
@@ -26,5 +28,6 @@ package struct HookContext: Hashable, Sendable {
     self.hasInputDevice = hasInputDevice
     self.hasOutputDevice = hasOutputDevice
     self.coversUnusualPackets = coversUnusualPackets
+    self.mayBeTranslated = mayBeTranslated
   }
 }

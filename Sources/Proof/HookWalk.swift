@@ -76,7 +76,11 @@ extension RulesetWalk {
     _ hook: Hook, _ states: inout [PacketState], _ collector: inout FateCollector,
     _ register: DimensionRegister
   ) {
-    guard hook == .prerouting || hook == .output else { return }
+    guard followsRouting, hook == .prerouting || hook == .output else { return }
+    // A route chain that changed marks or addresses makes the kernel route anew after the hook.
+    for index in states.indices where states[index].mayTakeAnotherRoute {
+      states[index].forget(.outputName, domain: IntervalSet(bitWidth: 128))
+    }
     for state in states where state.isRerouted {
       let location = state.path.flatMap(\.steps.last)?.location
       finish(
@@ -202,7 +206,6 @@ extension RulesetWalk {
     }
     acceptIsFinal = isLast
     var running = Running(table: reference.table, base: base)
-    let before = base.kind == .route ? states : []
     let ended = walk(
       reference.chain, entering, context, &running, &collector, &register)
     let location = RuleLocation(table: reference.table, chain: reference.chain, rule: nil)
@@ -221,11 +224,9 @@ extension RulesetWalk {
       return []
     }
     var passed = running.accepted + bypassing
-    if !before.isEmpty {
-      // A route chain that changed marks or addresses makes the kernel route anew.
+    if base.kind == .route {
       for index in passed.indices where !passed[index].original.isEmpty {
-        passed[index].forget(
-          .outputName, domain: register.domain(of: .outputName, in: family))
+        passed[index].mayTakeAnotherRoute = true
       }
     }
     return passed

@@ -90,10 +90,11 @@ extension DimensionRegister {
   }
 
   /// Why what is said of a leaf is not known.
-  func unknowns(of leaf: Leaf) -> [String] {
+  func unknowns(of leaf: Leaf, variablesOnly: Bool = false) -> [String] {
     var names: [String] = []
     if case .unknown(let reason) = leaf.fate { names.append(reason) }
     for entry in leaf.state.cube.furtherEntries {
+      if variablesOnly, !isVariable(entry.dimension) { continue }
       let meaning = self[entry.dimension]
       if meaning.kind == .unknown, entry.set != meaning.domain { names.append(meaning.name) }
     }

@@ -17,6 +17,8 @@ package struct PacketState: Sendable {
   package var translations: Set<Translation.Kind> = []
   /// Whether the destination was rewritten, so that routing may take another way.
   package var isRerouted = false
+  /// Whether what a route chain changed may lead out of another interface.
+  package var mayTakeAnotherRoute = false
   /// Whether the connection is looked up in a zone of its own.
   package var hasOwnZone = false
 

@@ -10,6 +10,8 @@ extension Prover {
     var transport: PhasePackets.Transport
     var phase: Phase
     var coversUnusualPackets: Bool
+    /// Whether packets may belong to a connection that was translated when it opened.
+    var mayBeTranslated: Bool
     var gates: RulesetWalk.GatePolicy
     /// What the connection table of each hop says, where it is not what the packet's state says.
     var stateAtHop: [Int: IntervalSet] = [:]
@@ -38,7 +40,8 @@ extension Prover {
         let context = HookContext(
           family: family, hook: hook, isReply: isReply, hasInputDevice: hop.kind != .outbound,
           hasOutputDevice: hook.hasOutputDevice,
-          coversUnusualPackets: question.coversUnusualPackets)
+          coversUnusualPackets: question.coversUnusualPackets,
+          mayBeTranslated: question.mayBeTranslated)
         if hook == .forward
           || (hook == .postrouting && hop.kind == .through
             && !hooks.contains(.forward))

@@ -74,7 +74,7 @@ package struct Prover: Sendable {
     let gates: RulesetWalk.GatePolicy = mustWork ? .notExceeded : .either
     var question = PhaseQuestion(
       path: path, transport: transport, phase: .first, coversUnusualPackets: !mustWork,
-      gates: gates)
+      mayBeTranslated: flow.state != .new, gates: gates)
     let first = follow(question)
     let judgement = first.judgement(
       wanting: flow.expectation.accepts, register, in: path.family)

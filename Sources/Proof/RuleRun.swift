@@ -78,6 +78,8 @@ extension RulesetWalk {
       finish(refused, .rejected(rejection), run.location, &collector, register)
     case .gate(let gate):
       pass(gate, rest, state, &run, &running, &collector, &register)
+    case .hit(let lookup):
+      requireHit(lookup, rest, state, &run, &running, &collector, &register)
     case .write(let selector, let value):
       write(selector, value, rest, state, &run, &running, &collector, &register)
     case .notrack:
@@ -203,6 +205,39 @@ extension RulesetWalk {
     }
   }
 
+  /// Goes on where a map holds an element for the key.
+  private mutating func requireHit(
+    _ lookup: Lookup, _ rest: ArraySlice<CompiledRule.Action>, _ state: PacketState,
+    _ run: inout RuleRun, _ running: inout Running, _ collector: inout FateCollector,
+    _ register: inout DimensionRegister
+  ) {
+    guard let guards = lookup.guards else {
+      run.next.append(state)
+      return
+    }
+    let (readable, unreadable) = state.cube.split(by: guards)
+    run.next += unreadable.map { state.with($0) }
+    guard let readable else { return }
+    let doubt = lookup.unknown ?? lookup.branches.first { $0.doubt != nil }?.doubt
+    if let doubt {
+      fork(state.with(readable), doubt, .unknown, &run, &register) { walk, hit, run, register in
+        walk.perform(rest, on: hit, &run, &running, &collector, &register)
+      }
+      return
+    }
+    let (hits, misses) = readable.divide(byAnyOf: lookup.branches.flatMap(\.boxes))
+    for cube in hits {
+      perform(rest, on: state.with(cube), &run, &running, &collector, &register)
+    }
+    for cube in misses {
+      if lookup.catchAll != nil {
+        perform(rest, on: state.with(cube), &run, &running, &collector, &register)
+      } else {
+        run.next.append(state.with(cube))
+      }
+    }
+  }
+
   private mutating func found(
     _ data: ElementData?, _ doubt: String?, _ rest: ArraySlice<CompiledRule.Action>,
     _ state: PacketState, _ run: inout RuleRun, _ running: inout Running,
@@ -250,25 +285,46 @@ extension RulesetWalk {
     _ run: inout RuleRun, _ running: inout Running, _ collector: inout FateCollector,
     _ register: inout DimensionRegister
   ) {
-    let way = register.variable(text, valueCount: 4, kind: .unknown)
+    let way = register.variable(text, valueCount: 5, kind: .unknown)
     var changed = state
-    for dimension in [Dimension.mark, register.connectionMark] {
-      changed.forget(dimension, domain: register.domain(of: dimension, in: run.context.family))
-    }
-    func along(_ value: UInt128) -> PacketState {
-      var state = changed
+    forgetEverything(&changed, run.context, &register)
+    func along(_ value: UInt128, _ state: PacketState) -> PacketState {
+      var state = state
       state.cube.assign(IntervalSet(value), to: way)
       return state
     }
-    run.next.append(along(0))
-    perform(rest, on: along(1), &run, &running, &collector, &register)
-    var passed = along(2)
+    run.next.append(along(0, changed))
+    perform(rest, on: along(1, changed), &run, &running, &collector, &register)
+    var passed = along(2, changed)
     note(.notKnown, &passed, run)
     accept(passed, run.location, &running, &collector, register)
-    var lost = along(3)
+    var lost = along(3, state)
     note(.notKnown, &lost, run)
     finish(lost, .dropped, run.location, &collector, register)
+    run.ended.append(along(4, changed))
     run.mayMerge = true
+  }
+
+  /// Forgets all that a statement can change: the packet's bytes, its marks, what is tracked.
+  private func forgetEverything(
+    _ state: inout PacketState, _ context: HookContext, _ register: inout DimensionRegister
+  ) {
+    var dimensions: [Dimension] = [
+      .sourceAddress, .destinationAddress, .transportProtocol, .transportWord0, .transportWord1,
+      .tcpFlags, .mark, register.connectionMark, register.packetType,
+    ]
+    for entry in state.cube.furtherEntries
+    where register[entry.dimension].kind == .packet
+      && !register[entry.dimension].name.hasPrefix("ether ")
+      && !dimensions.contains(entry.dimension)
+    {
+      dimensions.append(entry.dimension)
+    }
+    for dimension in dimensions {
+      state.forget(dimension, domain: register.domain(of: dimension, in: context.family))
+    }
+    state.hasOwnZone = true
+    state.isRerouted = true
   }
 
   /// Network address translation: the new addresses are not followed, so they are forgotten.

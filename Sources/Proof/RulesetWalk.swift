@@ -21,6 +21,8 @@ package struct RulesetWalk: Sendable {
   /// Which of the prover's firewalls the ruleset is.
   package let firewall: Int
   package var gates: GatePolicy = .notExceeded
+  /// Whether packets go on after the hook, where a rewritten destination takes them elsewhere.
+  var followsRouting = true
   /// How many cubes a question may still make.
   package var budget = 0
   /// Whether nothing runs after the base chain that is running, so that accepted packets are done.

@@ -3,7 +3,7 @@ import Diagnostics
 import Outcomes
 
 /// The clauses that hold for a line: its own, else its suite's, else the defaults.
-struct Clauses {
+struct Clauses: Hashable {
   var interface: String?
   /// Where `from port` stands on the line itself; nil where it is inherited.
   var sourcePortSpan: SourceSpan?
@@ -84,11 +84,8 @@ struct Clauses {
   }
 
   private func sourceWord(_ clause: ClauseSyntax) -> String {
-    switch clause.keyword {
-    case .static, .live: "static or live"
-    case .from: "from port"
-    default: clause.keyword.rawValue
-    }
+    if clause.keyword == .static || clause.keyword == .live { return "static or live" }
+    return clause.keyword == .from ? "from port" : clause.keyword.rawValue
   }
 }
 

@@ -6,29 +6,81 @@ struct Claim {
   let sources: AddressSet
   let destinations: AddressSet
   let flow: Flow
-  /// Where the destinations of each family begin and end, to tell most pairs apart quickly.
-  fileprivate let hulls: [Interval?]
-  fileprivate let portHull: Interval
+  fileprivate let outline: Outline
 
   init(flow: Flow) {
     self.flow = flow
     sources = flow.sources
     destinations = flow.destinations
-    hulls = IPFamily.allCases.map {
-      flow.families.contains($0) ? flow.destinations[$0].hull : nil
-    }
-    var lower: UInt128 = 65535
-    var upper: UInt128 = 0
+    outline = Outline(flow)
+  }
+}
+
+/// The bounds of a claim, small enough to compare every two of thousands.
+///
+/// An empty side has its lower bound above its upper one, so that it meets nothing.
+private struct Outline {
+  let demand: Int
+  let portLower: UInt16
+  let portUpper: UInt16
+  private let sources: (lower: UInt32, upper: UInt32)
+  private let destinations: (lower: UInt32, upper: UInt32)
+  private let sources6: (lower: UInt64, upper: UInt64)
+  private let destinations6: (lower: UInt64, upper: UInt64)
+
+  init(_ flow: Flow) {
+    demand = Demand.number(of: flow.expectation)
+    var lower: UInt16 = .max
+    var upper: UInt16 = 0
     for service in flow.services {
       switch service.kind {
       case .ports(_, let ports):
-        lower = min(lower, ports.lowest ?? 0)
-        upper = max(upper, ports.highest ?? 65535)
+        lower = min(lower, UInt16(ports.lowest ?? 0))
+        upper = max(upper, UInt16(ports.highest ?? 0xFFFF))
       case .any, .transport, .icmp, .icmpv6:
-        (lower, upper) = (0, 65535)
+        (lower, upper) = (0, .max)
       }
     }
-    portHull = Interval(min(lower, upper), max(lower, upper))
+    (portLower, portUpper) = (lower, upper)
+    let hull = flow.families.contains(.ipv4) ? flow.sources.ipv4.hull : nil
+    let hullTo = flow.families.contains(.ipv4) ? flow.destinations.ipv4.hull : nil
+    sources = hull.map { (UInt32($0.lower), UInt32($0.upper)) } ?? (.max, 0)
+    destinations = hullTo.map { (UInt32($0.lower), UInt32($0.upper)) } ?? (.max, 0)
+    // The upper half of an IPv6 address tells networks apart.
+    let hull6 = flow.families.contains(.ipv6) ? flow.sources.ipv6.hull : nil
+    let hullTo6 = flow.families.contains(.ipv6) ? flow.destinations.ipv6.hull : nil
+    sources6 = hull6.map { (UInt64($0.lower >> 64), UInt64($0.upper >> 64)) } ?? (.max, 0)
+    destinations6 = hullTo6.map { (UInt64($0.lower >> 64), UInt64($0.upper >> 64)) } ?? (.max, 0)
+  }
+
+  /// Whether the two may have packets in common and demand what cannot both be.
+  func mayContradict(_ other: Outline) -> Bool {
+    guard Demand.clashes[demand] >> UInt16(other.demand) & 1 == 1 else { return false }
+    let meets4 =
+      destinations.lower <= other.destinations.upper
+      && other.destinations.lower <= destinations.upper
+      && sources.lower <= other.sources.upper && other.sources.lower <= sources.upper
+    return meets4
+      || destinations6.lower <= other.destinations6.upper
+        && other.destinations6.lower <= destinations6.upper
+        && sources6.lower <= other.sources6.upper && other.sources6.lower <= sources6.upper
+  }
+}
+
+/// Expectations as numbers, and which of them no packet can meet together.
+private enum Demand {
+  static let all: [Flow.Expectation] =
+    [.allow, .deny, .drop, .reject(nil)] + Flow.RejectReason.allCases.map { .reject($0) }
+
+  /// For each expectation, a bit for each that clashes with it.
+  static let clashes: [UInt16] = all.map { one in
+    all.enumerated().reduce(0) { bits, other in
+      clash(one, other.element) ? bits | 1 << UInt16(other.offset) : bits
+    }
+  }
+
+  static func number(of expectation: Flow.Expectation) -> Int {
+    all.firstIndex(of: expectation) ?? 0
   }
 }
 
@@ -36,43 +88,39 @@ extension Resolver {
   /// A warning for each line that demands of some packet what an earlier line forbids.
   func contradictions() -> [Diagnostic] {
     let asked = claims.filter { $0.flow.skip == nil && $0.flow.expectedFailure == nil }
+    let outlines = asked.map(\.outline)
     // Claims in the order of their lowest ports: what begins after another ends cannot meet it.
     let byPort = asked.indices.sorted {
-      (asked[$0].portHull.lower, $0) < (asked[$1].portHull.lower, $1)
+      (outlines[$0].portLower, $0) < (outlines[$1].portLower, $1)
     }
-    var earliest: [Int: Int] = [:]
-    var active: [Int] = []
+    var earliest = [Int](repeating: .max, count: asked.count)
+    var active: [(outline: Outline, index: Int)] = []
     for index in byPort {
-      let claim = asked[index]
-      active.removeAll { asked[$0].portHull.upper < claim.portHull.lower }
-      for other in active {
-        let (earlier, later) = (min(index, other), max(index, other))
-        if let found = earliest[later], found <= earlier { continue }
+      let outline = outlines[index]
+      active.removeAll { $0.outline.portUpper < outline.portLower }
+      for other in active where outline.mayContradict(other.outline) {
+        let (earlier, later) = (min(index, other.index), max(index, other.index))
+        if earliest[later] <= earlier { continue }
         if contradicts(asked[earlier], asked[later]) { earliest[later] = earlier }
       }
-      active.append(index)
+      active.append((outline, index))
     }
-    return earliest.sorted { $0.key < $1.key }.map { later, earlier in
+    return earliest.enumerated().filter { $0.element != .max }.map { later, earlier in
       warning(earlier: asked[earlier], later: asked[later])
     }
   }
 
   private func contradicts(_ one: Claim, _ other: Claim) -> Bool {
-    guard clash(one.flow.expectation, other.flow.expectation), one.flow.state == other.flow.state,
-      one.flow.span != other.flow.span
+    guard one.flow.state == other.flow.state, one.flow.span != other.flow.span,
+      inputsMeet(one.flow, other.flow), portsMeet(one.flow, other.flow)
     else { return false }
-    let families = IPFamily.allCases.enumerated().filter { index, _ in
-      guard let a = one.hulls[index], let b = other.hulls[index] else { return false }
-      return a.overlaps(b)
-    }.map(\.element)
-    guard !families.isEmpty, inputsMeet(one.flow, other.flow), portsMeet(one.flow, other.flow)
-    else { return false }
+    let families = one.flow.families.intersection(other.flow.families)
     return families.contains { family in
       let sources = one.sources[family].intersection(other.sources[family])
       let destinations = one.destinations[family].intersection(other.destinations[family])
       guard servicesMeet(one.flow, other.flow, family) else { return false }
-      return isAsked(
-        AddressSet(family, sources), AddressSet(family, destinations), family)
+      return !sources.isEmpty && !destinations.isEmpty
+        && !isOneHost(sources, destinations, hosts, family)
     }
   }
 
@@ -118,8 +166,7 @@ private func clash(_ one: Flow.Expectation, _ other: Flow.Expectation) -> Bool {
 
 /// Whether some packet of `family` belongs to both services.
 private func meet(_ one: Service.Kind, _ other: Service.Kind, _ family: IPFamily) -> Bool {
-  guard one.family == nil || one.family == family, other.family == nil || other.family == family
-  else { return false }
+  guard one.exists(in: family), other.exists(in: family) else { return false }
   switch (one, other) {
   case (.any, _), (_, .any): return true
   case (.ports(let a, let ports), .ports(let b, let others)):
@@ -137,11 +184,20 @@ private func meet(_ one: Service.Kind, _ other: Service.Kind, _ family: IPFamily
   }
 }
 
+/// The sources of a line as its text has them; empty where it has no text.
+private func sourceText(of flow: Flow) -> String {
+  flow.text.split(separator: " -> ").first.map(String.init) ?? ""
+}
+
 extension Diagnostic {
   fileprivate static func contradiction(
     earlier: Flow, later: Flow, narrower: Flow?
   ) -> Diagnostic {
-    let narrow = narrower?.text.split(separator: " -> ").first.map(String.init)
+    let narrow = narrower.map { sourceText(of: $0) } ?? ""
+    let wider = narrower?.id == earlier.id ? later : earlier
+    let wide = sourceText(of: wider)
+    let isExpressible = !narrow.isEmpty && !wide.isEmpty && !wide.contains(" except ")
+    let exception = narrow.contains(" ") ? "{ \(narrow) }" : narrow
     return Diagnostic(
       .contradiction, "no firewall can satisfy both of these lines", at: later.expectationSpan,
       label: "expects \(Printer.text(of: later.expectation))", severity: .warning,
@@ -149,7 +205,8 @@ extension Diagnostic {
         Label(earlier.expectationSpan, "expects \(Printer.text(of: earlier.expectation))")
       ],
       notes: ["some packets belong to both"],
-      help: narrow.map { "leave them out of the wider line, for example `any except \($0)`" }
-        ?? "remove one of the lines, or leave out of one what the other covers")
+      help: isExpressible
+        ? "leave them out of the wider line: `\(wide) except \(exception)`"
+        : "remove one of the lines, or leave out of one what the other covers")
   }
 }

@@ -123,28 +123,20 @@ package struct Lexer {
   private var isInsideSet: Bool { brackets.last?.holdsStatements == false }
 
   private mutating func append(_ kind: Token.Kind, _ range: Range<Int>) {
-    if isInsideSet {
-      switch kind {
-      case .arrow, .keyword(.expect): closeSets()
-      case .keyword(let keyword) where keyword.beginsStatement: closeSets()
-      default: break
-      }
-    }
+    if isInsideSet, kind.neverStandsInSets { closeSets() }
     if isAtStatementStart {
       isSuiteHeader = kind == .keyword(.suite)
       isAtStatementStart = false
     }
-    switch kind {
-    case .openBrace:
+    if kind == .openBrace {
       brackets.append(Bracket(span: span(range), holdsStatements: isSuiteHeader, line: line))
       if isSuiteHeader { isAtStatementStart = true }
       isSuiteHeader = false
-    case .closeBrace:
+    } else if kind == .closeBrace {
       if brackets.last?.holdsStatements == true { separate(range.lowerBound..<range.lowerBound) }
       isAtStatementStart = false
       isSuiteHeader = false
       _ = brackets.popLast()
-    default: break
     }
     result.tokens.append(Token(kind, span(range)))
   }

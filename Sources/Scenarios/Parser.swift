@@ -52,11 +52,8 @@ package struct Parser {
   func peek(_ distance: Int) -> Token { tokens[min(position + distance, tokens.count - 1)] }
 
   mutating func advance() {
-    switch token.kind {
-    case .openBrace: openBraces.append(token.span.lower)
-    case .closeBrace: _ = openBraces.popLast()
-    default: break
-    }
+    if token.kind == .openBrace { openBraces.append(token.span.lower) }
+    if token.kind == .closeBrace { _ = openBraces.popLast() }
     if position < tokens.count - 1 { position += 1 }
   }
 
@@ -187,14 +184,14 @@ package struct Parser {
     }
   }
 
-  /// Remembers the name of a declaration that could not be read.
+  /// Remembers the name of a declaration that could not be read, its first word perhaps misspelt.
   private mutating func noteBroken(from start: Int) {
-    switch tokens[start].kind {
-    case .keyword(.host), .keyword(.group), .keyword(.service), .name:
-      guard start + 1 < tokens.count, tokens[start + 1].kind == .name else { return }
-      broken.insert(text(tokens[start + 1].span).lowercased())
-    default: break
-    }
+    let mayDeclare: [Token.Kind] =
+      [.keyword(.host), .keyword(.group), .keyword(.service), .name]
+    guard mayDeclare.contains(tokens[start].kind), start + 1 < tokens.count,
+      tokens[start + 1].kind == .name
+    else { return }
+    broken.insert(text(tokens[start + 1].span).lowercased())
   }
 
   /// Moves to the end of the statement.

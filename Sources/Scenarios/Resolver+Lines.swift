@@ -1,15 +1,18 @@
 import Addresses
 import Diagnostics
 
-/// A file in a suite: its lines are asked once there, however often it is included.
+/// A file where it is included: its lines are asked once in each suite with the same defaults.
 struct Elaboration: Hashable {
   let file: Int
   let suite: String
+  let clauses: Clauses
 }
 
 /// The suite that a line stands in, and what it inherits.
 struct LineContext {
   var suite: String
+  /// Whether the suite is one that a file names, rather than the file itself.
+  var isNamed = false
   var clauses: Clauses
 }
 
@@ -23,12 +26,15 @@ extension Resolver {
   }
 
   private mutating func elaborate(file: Int, _ context: LineContext) {
-    guard elaborated.insert(Elaboration(file: file, suite: context.suite)).inserted else { return }
+    guard
+      elaborated.insert(Elaboration(file: file, suite: context.suite, clauses: context.clauses))
+        .inserted
+    else { return }
     elaborate(library.files[file].syntax.statements, in: file, context)
   }
 
   private mutating func elaborate(
-    _ statements: [StatementSyntax], in file: Int, _ outer: LineContext, isNested: Bool = false
+    _ statements: [StatementSyntax], in file: Int, _ outer: LineContext
   ) {
     var context = outer
     for statement in statements {
@@ -42,11 +48,12 @@ extension Resolver {
         context.clauses = context.clauses.inherited
       case .suite(let suite):
         var inner = context
-        inner.suite = isNested ? "\(context.suite)/\(suite.name.text)" : suite.name.text
+        inner.isNamed = true
+        inner.suite = context.isNamed ? "\(context.suite)/\(suite.name.text)" : suite.name.text
         checkText(suite.name)
         _ = inner.clauses.add(suite.clauses, isLine: false, diagnostics: &diagnostics)
         inner.clauses = inner.clauses.inherited
-        elaborate(suite.statements, in: file, inner, isNested: true)
+        elaborate(suite.statements, in: file, inner)
       case .line(let line):
         add(line, statement.span, context)
       case .host, .group, .service, .firewall: break
@@ -67,9 +74,12 @@ extension Resolver {
     let isValid = clauses.add(line.clauses, isLine: true, diagnostics: &diagnostics)
     var id = "\(context.suite)/\(count)"
     if let own = clauses.id {
-      id = own.text
-      if let first = ids.updateValue(own.span, forKey: own.key), first != own.span {
-        diagnostics.append(.duplicateId(own, first: first))
+      if let first = ids[own.key] {
+        // The same line again, in another suite, keeps the id that its number gives it.
+        if first != own.span { diagnostics.append(.duplicateId(own, first: first)) }
+      } else {
+        ids[own.key] = own.span
+        id = own.text
       }
     }
 
@@ -96,7 +106,7 @@ extension Resolver {
       because: clauses.because, skip: clauses.skip, expectedFailure: clauses.expectedFailure,
       timeoutSeconds: clauses.timeoutSeconds, retries: clauses.retries, mode: clauses.mode)
     flow.text = text(of: line, clauses, sources: Printer.text(of: line.sources), expectation)
-    let coverage = self.coverage(of: flow, clauses.family)
+    let coverage = Coverage(of: flow, clauses.family, hosts: hosts)
     flow.families = coverage.families
     flow.sharedHosts = coverage.sharedHosts
     if let gap = coverage.gap {
@@ -104,9 +114,9 @@ extension Resolver {
       return
     }
     // A service with members of both families has an answer where one of them has.
-    for (service, place) in services where !isAnswerable(service, flow.families) {
+    for (service, place) in services where !service.kind.exists(inOneOf: flow.families) {
       let hasOther = services.contains {
-        $0.span == place && isAnswerable($0.service, flow.families)
+        $0.span == place && $0.service.kind.exists(inOneOf: flow.families)
       }
       guard !hasOther else { continue }
       diagnostics.append(.icmpFamily(service, at: place, sides: flow.families))
@@ -156,11 +166,6 @@ extension Resolver {
     return true
   }
 
-  /// Whether a service exists in one of the families.
-  func isAnswerable(_ service: Service, _ families: Set<IPFamily>) -> Bool {
-    service.kind.family.map(families.contains) ?? true
-  }
-
   private func complaint(
     about gap: Coverage.Gap, _ line: LineSyntax, _ flow: Flow, _ clauses: Clauses
   ) -> Diagnostic {
@@ -200,6 +205,10 @@ extension Service.Kind {
     case .any, .ports, .transport: nil
     }
   }
+
+  func exists(in family: IPFamily) -> Bool { self.family == nil || self.family == family }
+
+  func exists(inOneOf families: Set<IPFamily>) -> Bool { families.contains { exists(in: $0) } }
 }
 
 private func familyNames(_ set: AddressSet) -> String {

@@ -53,7 +53,9 @@ extension Resolver {
     var denial = allowed
     denial.sources = others
     denial.expectation = .deny
-    denial.families = coverage(of: denial, clauses.family).families
+    // No one name stands for these sources.
+    denial.text = ""
+    denial.families = Coverage(of: denial, clauses.family, hosts: hosts).families
     if !denial.families.isEmpty { claims.append(Claim(flow: denial)) }
   }
 
@@ -66,13 +68,13 @@ extension Resolver {
     flow.id = "\(allowed.id)/\(idSuffix)"
     flow.sources = sources
     flow.expectation = .deny
-    let coverage = self.coverage(of: flow, clauses.family)
+    let coverage = Coverage(of: flow, clauses.family, hosts: hosts)
     // Nothing is asked where the two have no family in common, or are one host.
     guard coverage.gap == nil else { return }
     flow.families = coverage.families
     flow.sharedHosts = coverage.sharedHosts
     // A service that the families of these two do not have is not asked about.
-    let places = Set(services.filter { isAnswerable($0.service, flow.families) }.map(\.span))
+    let places = Set(services.filter { $0.service.kind.exists(inOneOf: flow.families) }.map(\.span))
     flow.services = services.filter { places.contains($0.span) }.map(\.service)
     var asked = line
     asked.services.removeAll { !places.contains($0.kindSpan) }

@@ -59,6 +59,10 @@ extension Resolver {
       complain(about: name, isServiceWanted: true)
       return nil
     }
+    guard path.count < Self.longestPath else {
+      diagnostics.append(.pathTooLong(name, "service"))
+      return nil
+    }
     serviceLists[name.key] = .underway
     path.append(declaration.name)
     let services = self.services(list)?.map(\.service)

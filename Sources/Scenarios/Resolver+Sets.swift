@@ -11,6 +11,10 @@ extension Resolver {
 
   /// The addresses of a set, or nil where something in it has been complained about.
   mutating func addresses(_ set: SetSyntax, _ unknownSelf: UnknownSelf = .refused) -> AddressSet? {
+    // Most sets are one name.
+    if set.atoms.count == 1, set.exception == nil, case .name(let text) = set.atoms[0].kind {
+      return addresses(named: Word(text: text, span: set.atoms[0].span))
+    }
     var gathered = Gathered()
     var isWhole = true
     for atom in set.atoms where !gather(atom, unknownSelf, into: &gathered) { isWhole = false }
@@ -93,6 +97,10 @@ extension Resolver {
       complain(about: name, isServiceWanted: false)
       return nil
     }
+    guard path.count < Self.longestPath else {
+      diagnostics.append(.pathTooLong(name, "group"))
+      return nil
+    }
     addressSets[name.key] = .underway
     path.append(declaration.name)
     let addresses: AddressSet?
@@ -123,6 +131,14 @@ extension Diagnostic {
       label: way.count == 1 ? "its own name" : "back to the beginning",
       secondary: way.map { Label($0.span, "`\($0.text)` is declared here") },
       help: "a \(what) can only hold what does not need it")
+  }
+
+  /// A name at the end of a long chain of names that need one another.
+  static func pathTooLong(_ name: Word, _ what: String) -> Diagnostic {
+    Diagnostic(
+      .nestedTooDeeply,
+      "more than \(Resolver.longestPath) \(what)s in a row need the next one", at: name.span,
+      help: "declare the \(what)s that others need before those")
   }
 
   fileprivate static func emptySet(at span: SourceSpan, exception: SourceSpan) -> Diagnostic {

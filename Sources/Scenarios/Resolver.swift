@@ -44,6 +44,8 @@ struct Resolver {
   var serviceLists: [String: Resolution<[Service]>] = [:]
   /// The names being resolved, outermost first.
   var path: [Word] = []
+  /// How many names may need one another in a row where each is declared after its use.
+  static let longestPath = 100
   private var firewallSyntax: [(syntax: FirewallSyntax, span: SourceSpan)] = []
   private var declaredFiles: Set<Int> = []
 

@@ -25,6 +25,12 @@ package struct Token: Hashable, Sendable {
     /// Something the lexer has already complained about.
     case invalid
     case end
+
+    /// Whether the token shows that the brackets around it should have been closed.
+    var neverStandsInSets: Bool {
+      if case .keyword(let keyword) = self { return keyword == .expect || keyword.beginsStatement }
+      return self == .arrow
+    }
   }
 
   package let kind: Kind

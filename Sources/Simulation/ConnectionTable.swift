@@ -127,7 +127,7 @@ extension Simulator {
   private func mayBelongToConnection(_ packet: borrowing Packet) -> Bool {
     let quoted = packet.layout.transportOffset + 8
     let (source, destination, width) =
-      packet.layout.family == .ipv4 ? (quoted + 12, quoted + 16, 32) : (quoted + 8, quoted + 24, 128)
+      packet.layout.isIPv4 ? (quoted + 12, quoted + 16, 32) : (quoted + 8, quoted + 24, 128)
     guard
       let from = packet.layout.bits(at: source * 8, count: width, in: packet.bytes),
       let to = packet.layout.bits(at: destination * 8, count: width, in: packet.bytes)
@@ -306,7 +306,7 @@ extension Simulator {
         // Seen an answer, and confirmed.
         return .partial(2 | 8, unknown: ~(2 | 8), fixedReasons.connectionKey)
       }
-      if key == .networkProtocol { return .value(packet.layout.family == .ipv4 ? 2 : 10) }
+      if key == .networkProtocol { return .value(packet.layout.isIPv4 ? 2 : 10) }
       return .unknownOrMissing(fixedReasons.connectionKey)
     case .new: return loadNewConnection(key, direction, packet, environment)
     }
@@ -325,7 +325,7 @@ extension Simulator {
       if environment.isTranslated { unknownBits |= 0x30 }
       if packet.state != nil || !connections.isEmpty { unknownBits |= 0x3FFF & ~0x6 }
       return .partial(0, unknown: unknownBits, fixedReasons.connectionKey)
-    case .networkProtocol: return .value(packet.layout.family == .ipv4 ? 2 : 10)
+    case .networkProtocol: return .value(packet.layout.isIPv4 ? 2 : 10)
     case .mark:
       if environment.flags.contains(.connectionMarkUnknown) { return unknown }
       if packet.state != nil, !environment.flags.contains(.connectionMarkSet) { return unknown }

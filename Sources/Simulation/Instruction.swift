@@ -4,7 +4,8 @@ import Rulesets
 /// One step of a compiled ruleset.
 ///
 /// Every payload is plain bits, so that the interpreter copies instructions without counting
-/// references. Registers hold one value of at most 128 bits each.
+/// references, and none has more than 16 bytes: long lists are bound by memory. Wide constants
+/// stand in a table of the program. Registers hold one value of at most 128 bits each.
 enum Instruction: Sendable {
   /// Begins a rule; BREAK goes to `next`.
   case rule(index: Int32, next: Int32)
@@ -13,14 +14,21 @@ enum Instruction: Sendable {
   case endOfChain
   /// BREAKs unless the guard, an index into the program's guards, holds.
   case require(guard: Int32)
+  case requireFamily(isIPv4: Bool)
+  case requireTransport(UInt8)
   case load(FieldLoad, into: UInt8)
-  case constant(UInt128, into: UInt8)
-  case masked(UInt8, mask: UInt128, flip: UInt128)
+  /// Loads whole octets and compares them: by far the most frequent pair of steps.
+  case matchOctets(OctetField, Comparison, UInt64)
+  case matchOctetRange(OctetField, isNegated: Bool, lower: UInt32, upper: UInt32)
+  case constant(Int32, into: UInt8)
+  /// Masks with one constant and flips with the next.
+  case masked(UInt8, constants: Int32)
   case shifted(UInt8, left: Bool, by: UInt8, bitWidth: UInt8)
   case copy(UInt8, into: UInt8)
-  case compare(UInt8, Comparison, UInt128)
+  case compare(UInt8, Comparison, constant: Int32)
   case compareRegisters(UInt8, Comparison, UInt8)
-  case inRange(UInt8, isNegated: Bool, lower: UInt128, upper: UInt128)
+  /// Holds a register against a constant and the next one.
+  case inRange(UInt8, isNegated: Bool, constants: Int32)
   /// BREAKs unless the registers from `first` on are (or are not) a key of the set.
   case lookup(set: Int32, first: UInt8, isNegated: Bool)
   /// Puts what the map holds into the registers from `into` on; a miss BREAKs.
@@ -70,7 +78,7 @@ enum Instruction: Sendable {
     }
 
     @inline(__always)
-    func holds(_ left: UInt128, _ right: UInt128) -> Bool {
+    func holds<Number: FixedWidthInteger>(_ left: Number, _ right: Number) -> Bool {
       switch self {
       case .equal: left == right
       case .notEqual: left != right
@@ -83,6 +91,13 @@ enum Instruction: Sendable {
       }
     }
   }
+}
+
+/// One, two, four or eight whole octets of the network or the transport header.
+struct OctetField: Sendable {
+  var isTransport: Bool
+  var count: UInt8
+  var offset: UInt16
 }
 
 /// A field to load, in plain bits.

@@ -21,6 +21,7 @@ package struct Program: Sendable {
   var instructions: [Instruction] = []
   var sets: [CompiledSet] = []
   var guards: [Guard] = []
+  var constants: [UInt128] = []
   var rejections: [Rejection] = []
   /// Where rule number n stands.
   var locations: [RuleLocation] = []
@@ -51,11 +52,20 @@ package struct Program: Sendable {
   init() {}
 
   func tracking(_ family: IPFamily) -> Tracking {
-    family == .ipv4 ? trackingIPv4 : trackingIPv6
+    switch family {
+    case .ipv4: trackingIPv4
+    case .ipv6: trackingIPv6
+    }
   }
 
   func plan(_ hook: Hook, _ family: IPFamily) -> HookPlan {
     plans[HookPlan.index(hook, family)]
+  }
+
+  /// Adds constants that stand side by side, and returns the first one's number.
+  mutating func constants(_ values: UInt128...) -> Int32 {
+    constants += values
+    return Int32(constants.count - values.count)
   }
 
   mutating func reason(_ text: String) -> Int32 {
@@ -92,6 +102,9 @@ struct HookPlan: Sendable {
       case .postrouting: 5
       case .egress: 6
       }
-    return position * 2 + (family == .ipv4 ? 0 : 1)
+    switch family {
+    case .ipv4: return position * 2
+    case .ipv6: return position * 2 + 1
+    }
   }
 }

@@ -14,7 +14,7 @@ extension RulesetCompiler {
     switch expression {
     case .constant(let value, _):
       let register = allocate()
-      emit(.constant(value, into: register))
+      emit(.constant(program.constants(value), into: register))
       return register
     case .selector(let selector):
       require(selector.requiring)
@@ -23,7 +23,7 @@ extension RulesetCompiler {
       return register
     case .masked(let operand, let mask, let flip):
       let register = compile(operand)
-      emit(.masked(register, mask: mask, flip: flip))
+      emit(.masked(register, constants: program.constants(mask, flip)))
       return register
     case .shifted(let operand, let left, let amount):
       let register = compile(operand)
@@ -92,18 +92,19 @@ extension RulesetCompiler {
 
   mutating func compile(_ match: Match) {
     let comparison = Instruction.Comparison(match.operator)
+    if compileOctets(match, comparison) { return }
     switch match.right {
     case .value(let value):
       let register = compile(match.left)
-      emit(.compare(register, comparison, value))
+      emit(.compare(register, comparison, constant: program.constants(value)))
     case .range(let interval):
       let register = compile(match.left)
       switch match.operator {
       case .equal, .notEqual:
         emit(
           .inRange(
-            register, isNegated: match.operator == .notEqual, lower: interval.lower,
-            upper: interval.upper))
+            register, isNegated: match.operator == .notEqual,
+            constants: program.constants(interval.lower, interval.upper)))
       case .less, .lessOrEqual, .greater, .greaterOrEqual, .anyBit, .noBit:
         emit(.gate(reason: program.reason("an order between a value and a range")))
       }
@@ -122,6 +123,36 @@ extension RulesetCompiler {
       let other = compile(expression)
       emit(.compareRegisters(register, comparison, other))
     }
+  }
+
+  /// Compiles the comparison of whole octets with a constant in one step.
+  private mutating func compileOctets(
+    _ match: Match, _ comparison: Instruction.Comparison
+  ) -> Bool {
+    guard case .selector(let selector) = match.left, case .payload(let field) = selector.field,
+      field.base == .network || field.base == .transport, field.bitOffset % 8 == 0,
+      field.bitOffset < 8 * 65535, [8, 16, 32, 64].contains(field.bitLength)
+    else { return false }
+    let octets = OctetField(
+      isTransport: field.base == .transport, count: UInt8(field.bitLength / 8),
+      offset: UInt16(field.bitOffset / 8))
+    switch match.right {
+    case .value(let value):
+      guard value <= UInt128(UInt64.max) else { return false }
+      require(selector.requiring)
+      emit(.matchOctets(octets, comparison, UInt64(value)))
+    case .range(let interval):
+      guard interval.upper <= UInt128(UInt32.max),
+        match.operator == .equal || match.operator == .notEqual
+      else { return false }
+      require(selector.requiring)
+      emit(
+        .matchOctetRange(
+          octets, isNegated: match.operator == .notEqual, lower: UInt32(interval.lower),
+          upper: UInt32(interval.upper)))
+    case .values, .set, .expression: return false
+    }
+    return true
   }
 
   private mutating func lookup(_ set: Int32, _ first: UInt8, _ comparison: Match.Operator) {

@@ -75,6 +75,18 @@ struct RulesetCompiler {
 
   mutating func require(_ guards: [Guard]) {
     for one in guards {
+      switch one {
+      case .ipv4:
+        emit(.requireFamily(isIPv4: true))
+        continue
+      case .ipv6:
+        emit(.requireFamily(isIPv4: false))
+        continue
+      case .transport(let number):
+        emit(.requireTransport(number))
+        continue
+      case .icmpType, .icmpv6Type, .ethernetInput, .etherType: break
+      }
       let index: Int
       if let known = program.guards.firstIndex(of: one) {
         index = known

@@ -14,11 +14,11 @@ extension Simulator {
     case .connection(let key, let direction):
       return loadConnection(key, direction, packet, environment)
     case .extensionPresence(let kind):
-      guard packet.layout.family == .ipv6 else { return .missing }
+      guard !packet.layout.isIPv4 else { return .missing }
       if environment.flags.contains(.packetUnknown) { return .unknown(fixedReasons.altered) }
       return .value(packet.layout.offset(ofExtension: kind, in: packet.bytes) == nil ? 0 : 1)
     case .extensionBits(let kind, let offset, let length):
-      guard packet.layout.family == .ipv6 else { return .missing }
+      guard !packet.layout.isIPv4 else { return .missing }
       if environment.flags.contains(.packetUnknown) {
         return .unknownOrMissing(fixedReasons.altered)
       }
@@ -52,7 +52,7 @@ extension Simulator {
     _ one: Guard, _ packet: borrowing Packet, _ environment: Environment
   ) -> Loaded {
     switch one {
-    case .ipv4: return .value(packet.layout.family == .ipv4 ? 1 : 0)
+    case .ipv4: return .value(packet.layout.isIPv4 ? 1 : 0)
     case .ipv6: return .value(packet.layout.family == .ipv6 ? 1 : 0)
     case .transport(let number):
       if environment.flags.contains(.packetUnknown) {
@@ -82,6 +82,37 @@ extension Simulator {
       case .unknownOrMissing(let reason): return .unknownOrMissing(reason)
       }
     }
+  }
+
+  /// What a load of whole octets finds.
+  enum LoadedOctets {
+    case value(UInt64)
+    case missing
+    case unknown(Int32)
+  }
+
+  @inline(__always)
+  func loadOctets(
+    _ field: OctetField, _ packet: borrowing Packet, _ environment: Environment
+  ) -> LoadedOctets {
+    var start = Int(field.offset)
+    if field.isTransport {
+      if packet.layout.fragmentOffset != 0 { return .unknown(fixedReasons.fragment) }
+      start &+= packet.layout.transportOffset
+    }
+    let end = start &+ Int(field.count)
+    if environment.alteredUpper > 0 {
+      if environment.flags.contains(.packetUnknown) || environment.mayDiffer(start, end) {
+        return .unknown(fixedReasons.altered)
+      }
+    } else if environment.flags.contains(.packetUnknown) {
+      return .unknown(fixedReasons.altered)
+    }
+    guard end <= packet.layout.byteCount, !field.isTransport || packet.layout.transport != nil
+    else { return .missing }
+    var value: UInt64 = 0
+    for offset in start..<end { value = value << 8 | UInt64(packet.bytes[offset]) }
+    return .value(value)
   }
 
   /// Bits from the IP header on.
@@ -150,7 +181,7 @@ extension Simulator {
     switch (offset, length) {
     case (96, 16):
       guard vlan == nil else { return .unknownOrMissing(fixedReasons.link) }
-      return .value(packet.layout.family == .ipv4 ? 0x0800 : 0x86DD)
+      return .value(packet.layout.isIPv4 ? 0x0800 : 0x86DD)
     case (0, 48):
       if let destination = packet.frame?.destination { return .value(UInt128(destination.rawValue)) }
       if case .named(let name, _) = packet.input,
@@ -190,14 +221,14 @@ extension Simulator {
     case .length:
       if environment.flags.contains(.packetUnknown) { return .unknown(fixedReasons.altered) }
       return .value(UInt128(packet.layout.byteCount))
-    case .nfproto: return .value(packet.layout.family == .ipv4 ? 2 : 10)
+    case .nfproto: return .value(packet.layout.isIPv4 ? 2 : 10)
     case .l4proto:
       if environment.flags.contains(.packetUnknown) {
         return .unknownOrMissing(fixedReasons.altered)
       }
       guard let transport = packet.layout.transport else { return .missing }
       return .value(UInt128(transport))
-    case .etherProtocol: return .value(packet.layout.family == .ipv4 ? 0x0800 : 0x86DD)
+    case .etherProtocol: return .value(packet.layout.isIPv4 ? 0x0800 : 0x86DD)
     case .mark:
       if environment.flags.contains(.markUnknown) { return .unknown(fixedReasons.mark) }
       return .value(UInt128(environment.mark))
@@ -310,7 +341,7 @@ extension Simulator {
       }
       return .missing
     case .ipv4Option:
-      guard packet.layout.family == .ipv4 else { return .unknownOrMissing(fixedReasons.options) }
+      guard packet.layout.isIPv4 else { return .unknownOrMissing(fixedReasons.options) }
       return packet.layout.transportOffset == 20
         ? .missing : .unknownOrMissing(fixedReasons.options)
     case .sctpChunk:
@@ -351,16 +382,16 @@ extension Simulator {
     if base == .transport, phase != .after { environment.flags.insert(.packetUnknown) }
     // The checksum of the IPv4 header follows every change of it, that of the transport header
     // every change of itself and of addresses.
-    if base == .network, packet.layout.family == .ipv4 { environment.alter(10, 12) }
+    if base == .network, packet.layout.isIPv4 { environment.alter(10, 12) }
     let touchesAddresses =
-      base == .network && last > (packet.layout.family == .ipv4 ? 12 : 8)
+      base == .network && last > (packet.layout.isIPv4 ? 12 : 8)
     if base == .transport || touchesAddresses { alterAddresses(packet, &environment) }
     return .value(1)
   }
 
   /// Addresses, ports and the checksums over them are not known from here on.
   func alterAddresses(_ packet: borrowing Packet, _ environment: inout Environment) {
-    if packet.layout.family == .ipv4 {
+    if packet.layout.isIPv4 {
       environment.alter(10, packet.layout.transportOffset + 20)
     } else {
       environment.alter(8, max(40, packet.layout.transportOffset + 20))

@@ -11,8 +11,10 @@ extension Simulator {
   /// - Returns: The verdict of the base chains together, and the rule that gave it.
   package mutating func answer(at hook: Hook, _ packet: borrowing Packet) -> HookAnswer {
     begin()
+    var environment = Environment(mark: packet.mark)
+    if let answer = runStraight(hook, packet, &environment) { return answer }
     var environments = [Environment(mark: packet.mark)]
-    return run(hook, packet, &environments)
+    return exploreHook(HookPlan.index(hook, packet.layout.family), packet, &environments, hook)
   }
 
   /// What one base chain does with a packet, whatever its hook.
@@ -61,26 +63,37 @@ extension Simulator {
   mutating func run(
     _ hook: Hook, _ packet: borrowing Packet, _ environments: inout [Environment]
   ) -> HookAnswer {
+    if environments.count == 1 {
+      var environment = environments[0]
+      if let answer = runStraight(hook, packet, &environment) {
+        environments[0] = environment
+        return answer
+      }
+    }
+    return exploreHook(HookPlan.index(hook, packet.layout.family), packet, &environments, hook)
+  }
+
+  /// Runs a hook in the usual case: one order, one environment, nothing unknown.
+  ///
+  /// - Returns: Nil in any other case; what was recorded is taken back.
+  private mutating func runStraight(
+    _ hook: Hook, _ packet: borrowing Packet, _ environment: inout Environment
+  ) -> HookAnswer? {
     let plan = HookPlan.index(hook, packet.layout.family)
     decidingRule = -1
     decidingChain = -1
-    // The usual case: one order, one environment, nothing unknown.
-    if environments.count == 1, program.plans[plan].schedules.count == 1,
-      !program.plans[plan].tooManyOrders
-    {
-      let traced = trace.count
-      var environment = environments[0]
-      let end = runSchedule(plan, packet, &environment, hook)
-      switch end {
-      case .accept, .policy, .joined:
-        environments[0] = environment
-        return decided(.accept)
-      case .drop: return decided(.drop)
-      case .reject(let rejection): return decided(.reject(program.rejections[Int(rejection)]))
-      case .unknown: trace.removeSubrange(min(traced, trace.count)...)
-      }
+    guard program.plans[plan].schedules.count == 1, !program.plans[plan].tooManyOrders else {
+      return nil
     }
-    return exploreHook(plan, packet, &environments, hook)
+    let traced = trace.count
+    switch runSchedule(plan, packet, &environment, hook) {
+    case .accept, .policy, .joined: return decided(.accept)
+    case .drop: return decided(.drop)
+    case .reject(let rejection): return decided(.reject(program.rejections[Int(rejection)]))
+    case .unknown:
+      trace.removeSubrange(min(traced, trace.count)...)
+      return nil
+    }
   }
 
   private mutating func runSchedule(

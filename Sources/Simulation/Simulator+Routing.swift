@@ -26,7 +26,7 @@ extension Simulator {
       }
       if own != destination { return .discarded("the frame was for another host") }
     }
-    guard packet.layout.family == .ipv6 else { return .accepted }
+    guard !packet.layout.isIPv4 else { return .accepted }
     let source = packet.source.rawValue
     let destination = packet.destination.rawValue
     if input != Host.loopback, source == 1 || destination == 1 {

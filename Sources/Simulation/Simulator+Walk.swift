@@ -42,6 +42,30 @@ extension Simulator {
         case .unknown(let reason), .unknownOrMissing(let reason), .partial(_, _, let reason):
           guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
         }
+      case .requireFamily(let isIPv4):
+        isBroken = packet.layout.isIPv4 != isIPv4
+      case .requireTransport(let number):
+        if environment.flags.contains(.packetUnknown) {
+          guard fork(to: Int32(next), environment, fixedReasons.altered, rule) else {
+            return .unknown
+          }
+        } else {
+          isBroken = packet.layout.transport != number
+        }
+      case .matchOctets(let field, let comparison, let value):
+        switch loadOctets(field, packet, environment) {
+        case .value(let found): isBroken = !comparison.holds(found, value)
+        case .missing: isBroken = true
+        case .unknown(let reason):
+          guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
+        }
+      case .matchOctetRange(let field, let isNegated, let lower, let upper):
+        switch loadOctets(field, packet, environment) {
+        case .value(let found): isBroken = (found >= UInt64(lower) && found <= UInt64(upper)) == isNegated
+        case .missing: isBroken = true
+        case .unknown(let reason):
+          guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
+        }
       case .load(let field, let register):
         switch load(field, packet, environment, hook: hook) {
         case .value(let value):
@@ -64,14 +88,16 @@ extension Simulator {
           unknownRegisters |= 1 << UInt64(register)
           partialRegister = -1
         }
-      case .constant(let value, let register):
-        registers[Int(register)] = value
+      case .constant(let constant, let register):
+        registers[Int(register)] = program.constants[Int(constant)]
         unknownRegisters &= ~(1 << UInt64(register))
       case .copy(let from, let into):
         registers[Int(into)] = registers[Int(from)]
         let bit: UInt64 = unknownRegisters >> UInt64(from) & 1
         unknownRegisters = unknownRegisters & ~(1 << UInt64(into)) | bit << UInt64(into)
-      case .masked(let register, let mask, let flip):
+      case .masked(let register, let constants):
+        let mask = program.constants[Int(constants)]
+        let flip = program.constants[Int(constants) + 1]
         registers[Int(register)] = registers[Int(register)] & mask ^ flip
         if partialRegister == Int16(register) { keep(mask) }
       case .shifted(let register, let left, let amount, let bitWidth):
@@ -80,7 +106,8 @@ extension Simulator {
         registers[Int(register)] =
           left ? value << UInt128(amount) & limit : value >> UInt128(amount)
         if partialRegister == Int16(register) { partialRegister = -1 }
-      case .compare(let register, let comparison, let value):
+      case .compare(let register, let comparison, let constant):
+        let value = program.constants[Int(constant)]
         if !isUnknown(register) {
           isBroken = !comparison.holds(registers[Int(register)], value)
         } else if let holds = partialHolds(register, comparison, value) {
@@ -94,11 +121,13 @@ extension Simulator {
         } else {
           isBroken = !comparison.holds(registers[Int(register)], registers[Int(other)])
         }
-      case .inRange(let register, let isNegated, let lower, let upper):
+      case .inRange(let register, let isNegated, let constants):
         if isUnknown(register) {
           guard fork(to: Int32(next), environment, doubt(register), rule) else { return .unknown }
         } else {
           let value = registers[Int(register)]
+          let lower = program.constants[Int(constants)]
+          let upper = program.constants[Int(constants) + 1]
           isBroken = (value >= lower && value <= upper) == isNegated
         }
       case .lookup(let set, let first, let isNegated):

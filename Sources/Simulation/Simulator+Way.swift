@@ -92,7 +92,7 @@ extension Simulator {
     }
     switch routing(of: packet, input, host) {
     case .local:
-      if packet.layout.isFragment, packet.layout.family == .ipv4 {
+      if packet.layout.isFragment, packet.layout.isIPv4 {
         return way.ended(.drop, "a fragment is kept until the others have come")
       }
       if let end = enter(.input, packet, &way) { return end }

@@ -15,7 +15,9 @@ package struct PacketLayout: Hashable, Sendable {
     case headerChecksum = "the IPv4 header's checksum is wrong"
   }
 
-  package var family: IPFamily
+  package let family: IPFamily
+  /// Whether the packet is IPv4; no more than a test of one byte.
+  package let isIPv4: Bool
   /// How many bytes belong to the packet; bytes after them are padding.
   package var byteCount: Int
   /// The number that `meta l4proto` reads; nil where the IPv6 header chain is broken.
@@ -49,6 +51,7 @@ package struct PacketLayout: Hashable, Sendable {
     let total = Int(bytes.uint16(at: 2))
     guard total >= headerLength, total <= bytes.count else { throw .totalLength }
     family = .ipv4
+    isIPv4 = true
     byteCount = total
     transport = bytes[9]
     transportOffset = headerLength
@@ -60,6 +63,7 @@ package struct PacketLayout: Hashable, Sendable {
   private init(readingIPv6 bytes: [UInt8]) throws(Malformation) {
     guard bytes.count >= 40 else { throw .headerTruncated }
     family = .ipv6
+    isIPv4 = false
     let payload = Int(bytes.uint16(at: 4))
     // A payload length of zero before hop-by-hop options announces a jumbogram.
     if payload == 0, bytes[6] == 0 {
@@ -114,7 +118,7 @@ package struct PacketLayout: Hashable, Sendable {
   ///
   /// - Returns: nil if the packet is not IPv6 or has no such header before its chain ends.
   package func offset(ofExtension kind: UInt8, in bytes: [UInt8]) -> Int? {
-    guard family == .ipv6 else { return nil }
+    guard !isIPv4 else { return nil }
     var next = bytes[6]
     var offset = 40
     while true {
@@ -169,12 +173,12 @@ package struct PacketLayout: Hashable, Sendable {
 
   /// The address that the packet says it comes from.
   package func source(in bytes: [UInt8]) -> UInt128 {
-    family == .ipv4 ? UInt128(bytes.uint32(at: 12)) : bytes.uint128(at: 8)
+    isIPv4 ? UInt128(bytes.uint32(at: 12)) : bytes.uint128(at: 8)
   }
 
   /// The address that the packet goes to.
   package func destination(in bytes: [UInt8]) -> UInt128 {
-    family == .ipv4 ? UInt128(bytes.uint32(at: 16)) : bytes.uint128(at: 24)
+    isIPv4 ? UInt128(bytes.uint32(at: 16)) : bytes.uint128(at: 24)
   }
 
   /// Whether the bytes from `offset` on sum up with the pseudo header of `transport`.

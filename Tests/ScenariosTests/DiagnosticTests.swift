@@ -35,6 +35,9 @@ private let provocations: [ScenarioCode: [String]] = [
     only cp -> cp 2379 tcp
     10.0.0.9 -> cp tcp expect allow
     10.0.0.9 -> cp 22 tcp expect reject
+    any -> 10.0.0.3 2379 tcp expect allow
+    10.0.0.7, 10.0.0.8 -> cp 22 udp expect drop
+    any -> cp udp expect allow
     """,
   ],
   .duplicateId: [

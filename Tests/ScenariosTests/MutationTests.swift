@@ -38,7 +38,7 @@ struct MutationTests {
     let inventory = String(decoding: try Repository.fixture("inventory.scn"), as: UTF8.self)
     var random = SeededGenerator(seed: 11)
     var refused = 0
-    for round in 0..<1_500 {
+    for round in 0..<1_200 {
       let bytes = mutant(of: original, &random)
       let reading = Reading(
         main: bytes, ["inventory.scn": inventory],

@@ -55,6 +55,19 @@ struct SetResolutionTests {
     #expect(described(try #require(reading.plan?.flows.first).sources) == expected)
   }
 
+  @Test func `may need a hundred names after it, but not a thousand`() {
+    func chain(_ count: Int) -> String {
+      (0..<count).map { "group g\($0) = g\($0 + 1)\n" }.joined()
+        + "group g\(count) = 10.0.0.1\ng0 -> 10.0.0.2 22 tcp expect deny\n"
+    }
+    #expect(Reading(chain(99)).rendered == "")
+    #expect(Set(Reading(chain(1_000)).codes) == ["scenario.nested-too-deeply"])
+    // Names declared before their use may be as many as one likes.
+    let lines = (1...3_000).map { "group g\($0) = g\($0 - 1)\n" }.joined()
+    #expect(
+      Reading("group g0 = any\n\(lines)g3000 -> any 22 tcp expect deny\n").rendered == "")
+  }
+
   @Test func `keeps the order of declarations, wherever names are used`() throws {
     let plan = try #require(Reading(declarations + "any -> cp any expect deny\n").plan)
     #expect(plan.names.map(\.name) == ["cp1", "cp", "far", "rest", "later"])
@@ -223,6 +236,8 @@ struct LineResolutionTests {
   @Test func `in a suite in a suite carries both names`() throws {
     let plan = try #require(Reading("suite \"a\" { suite \"b\" { \(a) }; \(a) }").plan)
     #expect(plan.flows.map(\.id) == ["a/b/1", "a/1"])
+    let files = ["main.scn": "suite \"a\" { include \"b.scn\" }", "b.scn": "suite \"b\" { \(a) }"]
+    #expect(Reading(files).plan?.flows.map(\.id) == ["a/b/1"])
   }
 }
 
@@ -373,6 +388,22 @@ struct IncludeTests {
     #expect(reading.rendered == "")
     #expect(reading.plan?.flows.map(\.id) == ["main/1", "a/1", "b/1"])
     #expect(reading.plan?.flows.map(\.severity) == [.high, .low, .high])
+  }
+
+  @Test func `twice under other defaults asks again, with other ids`() throws {
+    let reading = Reading([
+      "main.scn": """
+      defaults family ipv4
+      include "lines.scn"
+      include "lines.scn"
+      defaults family ipv6
+      include "lines.scn"
+      """,
+      "lines.scn": "any -> any 22 tcp expect allow id ssh\n",
+    ])
+    #expect(reading.rendered == "")
+    #expect(reading.plan?.flows.map(\.families) == [[.ipv4], [.ipv6]])
+    #expect(reading.plan?.flows.map(\.id) == ["ssh", "main/2"])
   }
 
   @Test func `keeps its defaults to itself`() throws {

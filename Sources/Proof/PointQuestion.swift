@@ -5,7 +5,7 @@ package import Rulesets
 /// One exact packet at one hook: a question whose every answer is a point.
 ///
 /// Where simulation and proof meet: the same packet, asked of both, has the same fate.
-package struct PacketQuestion: Sendable {
+package struct PointQuestion: Sendable {
   package var family: IPFamily
   package var hook: Hook
   /// The bytes from the IP header on: whole, without extension headers or IPv4 options.
@@ -32,7 +32,7 @@ package struct PacketQuestion: Sendable {
   }
 }
 
-extension PacketQuestion {
+extension PointQuestion {
   /// The number that bits of the packet make, counted from its first octet's highest bit.
   ///
   /// Bits beyond its end read as zero.
@@ -82,8 +82,9 @@ extension PacketQuestion {
     cube.assign(single(0), to: register.packetType)
     cube.assign(single(0), to: register.connectionMark)
     if let ethernet {
-      for (name, address) in [("ether daddr", ethernet.destination), ("ether saddr", ethernet.source)]
-      {
+      for (name, address) in [
+        ("ether daddr", ethernet.destination), ("ether saddr", ethernet.source),
+      ] {
         cube.assign(
           single(UInt128(address.rawValue)),
           to: register.field(name, domain: IntervalSet(bitWidth: 48)))
@@ -98,16 +99,19 @@ extension RulesetWalk {
   ///
   /// Gates count as not known.
   package mutating func fate(
-    of question: PacketQuestion, _ register: inout DimensionRegister
+    of question: PointQuestion, _ register: inout DimensionRegister
   ) -> (fate: Leaf.Fate, location: RuleLocation?) {
     register.forgetVariables()
     gates = .unknown
     budget = 100_000
+    followsRouting = false
+    defer { followsRouting = true }
     var collector = FateCollector()
+    collector.countsOneHostAlone = true
     let context = HookContext(
       family: question.family, hook: question.hook, isReply: false,
       hasInputDevice: question.inputName != nil, hasOutputDevice: question.outputName != nil,
-      coversUnusualPackets: false)
+      coversUnusualPackets: false, mayBeTranslated: true)
     let state = question.state(in: &register)
     let passed = walk(
       hook: context, [state], connectionState: IntervalSet(question.connectionState),
@@ -127,7 +131,9 @@ extension FateCollector {
     guard let first = leaves.first else { return (.unknown("no leaf"), nil) }
     if leaves.allSatisfy({ $0.fate == first.fate }) { return (first.fate, first.location) }
     if leaves.allSatisfy({ $0.fate.isRefusal }) { return (.dropped, first.location) }
-    let reason = leaves.flatMap { register.unknowns(of: $0) }.first ?? "several fates"
+    // The packet's own fields have one value each; what differs is a variable.
+    let reasons = leaves.flatMap { register.unknowns(of: $0, variablesOnly: true) }
+    let reason = reasons.first ?? "several fates"
     return (.unknown(reason), first.location)
   }
 }

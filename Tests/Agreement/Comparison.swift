@@ -1,0 +1,85 @@
+import Addresses
+import Diagnostics
+import Foundation
+import NftablesFrontend
+import Proof
+import Rulesets
+import Simulation
+
+/// Asks both programs and counts what they say.
+struct Comparison {
+  let packetCount: Int
+  let seed: UInt64
+  private(set) var rulesets = 0
+  private(set) var packets = 0
+  private(set) var unknown = 0
+  private(set) var disagreements = 0
+  /// How many disagreements of one ruleset are printed.
+  private let shown = 3
+
+  init(packetCount: Int, seed: UInt64) {
+    self.packetCount = packetCount
+    self.seed = seed
+  }
+
+  mutating func compare(_ name: String, _ listing: Data) throws {
+    var sources = SourceMap()
+    let reading = NftablesReader.read([UInt8](listing), name: name, sources: &sources)
+    guard let ruleset = reading.ruleset else { throw CocoaError(.fileReadCorruptFile) }
+    rulesets += 1
+    var simulator = Simulator(Program(ruleset))
+    var walk = RulesetWalk(ruleset)
+    var register = DimensionRegister()
+    var source = PacketSource(
+      constants: RulesetConstants(ruleset), random: SeededGenerator(seed: seed))
+    var printed = 0
+    for _ in 0..<packetCount {
+      guard let drawn = source.draw() else { continue }
+      let simulated = simulator.answer(at: drawn.question.hook, drawn.packet)
+      let proved = walk.fate(of: drawn.question, &register)
+      packets += 1
+      if case .unknown = simulated.verdict { unknown += 1 }
+      if agree(simulated.verdict, proved.fate) { continue }
+      disagreements += 1
+      printed += 1
+      if printed <= shown {
+        print(
+          """
+          \(name): \(drawn.question.hook.rawValue) \(drawn.question.family.rawValue) \
+          in \(drawn.question.inputName?.description ?? "-") \
+          out \(drawn.question.outputName?.description ?? "-") \
+          state \(drawn.question.connectionState) \(hexadecimal(drawn.question.bytes))
+            simulated \(simulated.verdict) \(text(simulated.decidedBy, ruleset)) \(simulated.reason ?? "")
+            proved    \(proved.fate) \(text(proved.location, ruleset))
+          """)
+      }
+    }
+  }
+
+  private func agree(_ simulated: PacketVerdict, _ proved: Leaf.Fate) -> Bool {
+    switch (simulated, proved) {
+    case (.accept, .accepted), (.drop, .dropped), (.unknown, .unknown): true
+    case (.reject(let one), .rejected(let other)): one == other
+    case (.accept, _), (.drop, _), (.reject, _), (.unknown, _): false
+    }
+  }
+
+  private func text(_ location: RuleLocation?, _ ruleset: Ruleset) -> String {
+    guard let location else { return "-" }
+    let table = ruleset.tables[location.table]
+    let chain = table.chains[location.chain]
+    let rule = location.rule.map { RulePrinter(table).text(of: chain.rules[$0]) } ?? "policy"
+    return "[\(table.family.rawValue) \(table.name) \(chain.name): \(rule)]"
+  }
+
+  private func hexadecimal(_ bytes: [UInt8]) -> String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+
+  var summary: String {
+    let share = packets == 0 ? 0 : 100 * Double(unknown) / Double(packets)
+    return
+      "\(rulesets) rulesets, \(packets) packets, \(String(format: "%.1f", share)) % not known, "
+      + "\(disagreements) disagreements"
+  }
+}
