@@ -2,6 +2,7 @@
 enum CommandName: String, Hashable, Sendable, CaseIterable {
   case check
   case explain
+  case simulate
   case lint
   case doctor
   case completions
@@ -63,6 +64,7 @@ extension CommandName {
     switch self {
     case .check: CheckCommand.row
     case .explain: ExplainCommand.row
+    case .simulate: SimulateCommand.row
     case .lint: LintCommand.row
     case .doctor: DoctorCommand.row
     case .completions: CompletionsCommand.row

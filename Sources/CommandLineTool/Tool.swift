@@ -36,6 +36,7 @@ package enum Tool {
     switch command {
     case .check: return CheckCommand(arguments, console).run(proving: CheckCommand.prove)
     case .explain: return try ExplainCommand(arguments, console).run()
+    case .simulate: return try SimulateCommand(arguments, console).run()
     case .lint: return LintCommand(arguments, console).run()
     case .doctor: return try DoctorCommand(arguments, console).run()
     case .completions: return try CompletionsCommand(arguments, console).run()

@@ -53,7 +53,7 @@ struct EndToEndTests {
     }
   }
 
-  @Test(arguments: ["check", "explain", "lint", "doctor", "completions"])
+  @Test(arguments: ["check", "explain", "simulate", "lint", "doctor", "completions"])
   func `every command has help`(command: String) throws {
     let help = try run(command, "--help")
     #expect(help.status == 0)
@@ -160,6 +160,24 @@ struct EndToEndTests {
       let strange = try run("explain", "10.0.0.1", "wroker", "22/tcp", file)
       #expect(strange.status == 2)
       #expect(strange.errors.contains("<command line>:1:13"))
+    }
+  }
+
+  @Test func `simulate answers packets in order, up to one that is none`() throws {
+    try withScenario("") { folder, _ in
+      let packet =
+        #"{"hook": "input", "family": "ip", "saddr": "10.0.0.5", "daddr": "10.0.0.1", "#
+        + #""protocol": "tcp", "sport": 40000, "dport": PORT, "flags": ["syn"], "state": "new"}"#
+      let lines = [22, 23].map { packet.replacing("PORT", with: String($0)) } + ["nonsense"]
+      let file = folder + "/p.jsonl"
+      try Data(lines.joined(separator: "\n").utf8).write(to: URL(fileURLWithPath: file))
+      let answer = try run("simulate", "--ruleset", folder + "/fw.json", "--packets", file)
+      #expect(answer.status == 2)
+      let verdicts = answer.output.split(separator: "\n").map { $0.prefix { $0 != "," } }
+      #expect(verdicts == [#"{"verdict":"accept""#, #"{"verdict":"drop""#])
+      #expect(answer.errors.contains("p.jsonl:3"))
+      #expect(try run("simulate", "--packets", file).status == 2)
+      #expect(try run("simulate", "--ruleset", folder + "/fw.json").status == 2)
     }
   }
 
