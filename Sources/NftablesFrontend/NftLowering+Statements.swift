@@ -312,7 +312,7 @@ extension NftLowering {
     }
     let keyTypes = ruleset.tables[table].sets[index].contents.keyTypes
     let key = try modelledExpression(
-      keyNode, constantsAs: keyTypes[0], components: keyTypes)
+      keyNode, constantsAs: keyTypes.first ?? .integer(bits: 32), components: keyTypes)
     var data: Expression?
     if let dataNode = document.member("data", of: node) {
       let dataTypes = ruleset.tables[table].sets[index].contents.dataTypes

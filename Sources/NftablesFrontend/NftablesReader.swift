@@ -33,13 +33,16 @@ package enum NftablesReader {
   ) -> Reading {
     let file = sources.add(SourceFile(name: name, bytes: bytes))
     do throws(JSONError) {
-      let document = try JSONDocument(reading: bytes)
+      let document = try JSONDocument(reading: bytes, limits: limits)
       return read(document, document.root, file: file, tableFlags: tableFlags)
     } catch {
       return Reading(
         ruleset: nil, diagnostics: [syntaxDiagnostic(error, bytes, file: file)])
     }
   }
+
+  /// nft nests a dozen levels; deeper expressions are no listing and would cost stack.
+  private static let limits = JSONLimits(depth: 96)
 
   private static func syntaxDiagnostic(
     _ error: JSONError, _ bytes: [UInt8], file: Int
