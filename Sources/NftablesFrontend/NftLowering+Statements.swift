@@ -17,9 +17,8 @@ extension NftLowering {
       return try statement(name, member.value)
     } catch {
       // It may have been a change to a set that is not understood.
-      let text = compactText(of: node)
-      markDynamic(setsNamedIn: text)
-      return .unmodelled(Unmodelled(text: text, reason: error.reason))
+      markDynamic(setsNamedIn: document.text(of: node))
+      return .unmodelled(Unmodelled(text: compactText(of: node), reason: error.reason))
     }
   }
 

@@ -26,7 +26,7 @@ struct NftLowering {
   var ruleset = Ruleset()
   var tables: [TableIndex] = []
   /// What earlier matches of the rule being lowered say about its packets.
-  var established = Established()
+  var established = Established(family: .inet)
   /// Whether the constants being lowered are ARP operations, which have no type of their own.
   var comparesARPOperations = false
   /// The table whose rules or sets are being lowered.
