@@ -46,7 +46,7 @@ let package = Package(
       name: "CommandLineTool",
       dependencies: [
         "Addresses", "Diagnostics", "Documents", "LinuxKernel", "Netfilter", "NftablesFrontend",
-        "Outcomes", "Reports", "Rulesets", "Scenarios",
+        "Outcomes", "Proof", "Reports", "Rulesets", "Scenarios", "Simulation",
       ]),
     .executableTarget(name: "portproof", dependencies: ["CommandLineTool", "LinuxKernel"]),
 

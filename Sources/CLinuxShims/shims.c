@@ -6,15 +6,16 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,18 +63,36 @@ int portproof_terminal_columns(int descriptor) {
   return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-int portproof_open_interruptions(void) {
-  sigset_t signals;
+static atomic_int interruptions;
+static pthread_once_t is_watching = PTHREAD_ONCE_INIT;
+static int watch_status;
+
+static void *watch(void *signals) {
+  for (;;) {
+    int signal;
+    if (sigwait(signals, &signal) != 0) continue;
+    if (atomic_fetch_add(&interruptions, 1) > 0) _exit(130);
+  }
+}
+
+static void start_watching(void) {
+  static sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
-  int status = pthread_sigmask(SIG_BLOCK, &signals, NULL);
-  if (status != 0) {
-    errno = status;
-    return -1;
-  }
-  return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+  // Threads inherit the mask, so that only the watching one ever takes these signals.
+  watch_status = pthread_sigmask(SIG_BLOCK, &signals, NULL);
+  pthread_t thread;
+  if (watch_status == 0) watch_status = pthread_create(&thread, NULL, watch, &signals);
+  if (watch_status == 0) pthread_detach(thread);
 }
+
+int portproof_watch_interruptions(void) {
+  pthread_once(&is_watching, start_watching);
+  return watch_status;
+}
+
+int portproof_interruptions(void) { return atomic_load(&interruptions); }
 
 int portproof_spawn(const char *path, char *const arguments[], int output, int errors, int *child) {
   posix_spawn_file_actions_t actions;

@@ -30,7 +30,7 @@ struct CheckCommand {
   }
 
   /// Answers the lines of a question in order, until done or asked to stop.
-  typealias Prover = (_ question: Question, _ isStopped: () -> Bool) -> [ClaimOutcome]
+  typealias Answering = (_ question: Question, _ isStopped: () -> Bool) -> [ClaimOutcome]
 
   private let arguments: ParsedArguments
   private let console: Console
@@ -40,7 +40,7 @@ struct CheckCommand {
     self.console = console
   }
 
-  func run(proving prove: Prover) -> RunStatus {
+  func run(proving prove: Answering) -> RunStatus {
     let started = Clocks.monotonic
     var run = RunOutcome(
       toolVersion: Tool.version, claims: [], startedAt: Clocks.wallSeconds, seconds: 0,
@@ -50,10 +50,10 @@ struct CheckCommand {
     var status = RunStatus.holds
     let output = RunOutput(arguments: arguments, console: console)
     do throws(Stop) {
-      let interruption = try interruption()
+      try watchForInterruption()
       let question = try question(&sources, properties: &run.properties)
-      run.claims = prove(question) { interruption.isRequested() }
-      if interruption.isRequested() {
+      run.claims = prove(question) { Interruption.isRequested }
+      if Interruption.isRequested {
         throw Stop(status: .interrupted, reason: "interrupted")
       }
       status = output.status(of: run)
@@ -66,9 +66,9 @@ struct CheckCommand {
     return isWritten || status != .holds ? status : .notKnown
   }
 
-  private func interruption() throws(Stop) -> Interruption {
+  private func watchForInterruption() throws(Stop) {
     do throws(Errno) {
-      return try Interruption()
+      try Interruption.watch()
     } catch {
       console.say(
         Diagnostic(

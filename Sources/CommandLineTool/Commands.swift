@@ -1,5 +1,8 @@
 /// Every command of the tool, under the name the user writes.
 enum CommandName: String, Hashable, Sendable, CaseIterable {
+  case check
+  case explain
+  case simulate
   case lint
   case doctor
   case completions
@@ -59,6 +62,9 @@ enum Format: String, Hashable, Sendable, CaseIterable {
 extension CommandName {
   var row: CommandRow {
     switch self {
+    case .check: CheckCommand.row
+    case .explain: ExplainCommand.row
+    case .simulate: SimulateCommand.row
     case .lint: LintCommand.row
     case .doctor: DoctorCommand.row
     case .completions: CompletionsCommand.row

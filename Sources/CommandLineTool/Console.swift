@@ -43,24 +43,29 @@ struct Console {
   ///
   /// - Throws: A diagnostic where the file cannot be written. That nobody reads standard output
   ///   any more is no error.
-  func write(_ text: String) throws(Diagnostic) {
+  func write(_ text: String) throws(Diagnostic) { try write(Array(text.utf8)) }
+
+  /// Writes a command's result, or the next part of it where there is no `--output`.
+  ///
+  /// - Throws: A diagnostic, as for text.
+  func write(_ bytes: [UInt8]) throws(Diagnostic) {
     guard let file else {
       do throws(Errno) {
-        try StandardStream.output.write(text)
+        try StandardStream.output.write(bytes)
       } catch {
         guard error == .brokenPipe else { throw unwritable("<standard output>", error) }
       }
       return
     }
-    try Self.replace(file, with: text)
+    try Self.replace(file, with: bytes)
   }
 
   /// Puts a report into a file, whole or not at all.
   ///
   /// - Throws: A diagnostic where the file cannot be written.
-  static func replace(_ file: String, with text: String) throws(Diagnostic) {
+  static func replace(_ file: String, with bytes: [UInt8]) throws(Diagnostic) {
     do throws(Errno) {
-      try Files.replace(file, with: Array(text.utf8))
+      try Files.replace(file, with: bytes)
     } catch {
       throw unwritable(file, error)
     }

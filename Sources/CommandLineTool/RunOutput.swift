@@ -27,7 +27,7 @@ struct RunOutput {
       }
       let text = text(run, format, sources: sources, style: .plain)
       attempt { () throws(Diagnostic) in
-        try Console.replace(String(parts[1]), with: text)
+        try Console.replace(String(parts[1]), with: Array(text.utf8))
       }
     }
     let format = arguments[.format].flatMap(Format.init) ?? .terminal

@@ -13,16 +13,19 @@ struct Stop: Error {
 /// Reads scenario files from disk.
 struct ScenarioLoading {
   let console: Console
+  /// Whether warnings are told; errors always are.
+  var tellsWarnings = true
 
   /// Reads the files and everything they include, and tells what is wrong with them.
   ///
   /// - Parameters:
   ///   - paths: The files, as the user named them.
+  ///   - further: Text that stands for one more file.
   ///   - sources: Takes every file that is read.
   /// - Returns: The plan, and how many warnings were told.
   /// - Throws: ``Stop`` where there is an error.
   func plan(
-    _ paths: [String], sources: inout SourceMap
+    _ paths: [String], and further: ScenarioReader.Root? = nil, sources: inout SourceMap
   ) throws(Stop) -> (plan: ScenarioPlan, warnings: Int) {
     var roots: [ScenarioReader.Root] = []
     for path in paths {
@@ -34,6 +37,7 @@ struct ScenarioLoading {
         throw Stop(status: .unusable, reason: "cannot read '\(path)': \(error)")
       }
     }
+    if let further { roots.append(further) }
     let (plan, diagnostics) = ScenarioReader.read(
       roots, sources: &sources, selfAddresses: Self.ownAddresses
     ) { path in
@@ -43,7 +47,9 @@ struct ScenarioLoading {
         return .failure(UnreadableFile(reason: error.description))
       }
     }
-    for diagnostic in diagnostics { console.say(diagnostic, sources: sources) }
+    for diagnostic in diagnostics where tellsWarnings || diagnostic.severity == .error {
+      console.say(diagnostic, sources: sources)
+    }
     let errors = diagnostics.count { $0.severity == .error }
     guard let plan else {
       throw Stop(

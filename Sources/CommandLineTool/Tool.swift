@@ -34,6 +34,9 @@ package enum Tool {
   ) throws(Diagnostic) -> RunStatus {
     let console = Console(arguments)
     switch command {
+    case .check: return CheckCommand(arguments, console).run(proving: CheckCommand.prove)
+    case .explain: return try ExplainCommand(arguments, console).run()
+    case .simulate: return try SimulateCommand(arguments, console).run()
     case .lint: return LintCommand(arguments, console).run()
     case .doctor: return try DoctorCommand(arguments, console).run()
     case .completions: return try CompletionsCommand(arguments, console).run()

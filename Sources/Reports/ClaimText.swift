@@ -21,14 +21,21 @@ struct ClaimText {
       text +=
         "  " + style.styled("-->", .frame) + " \(location(claim)): \(visible(claim.message))\n"
     }
-    for fact in facts(claim) {
-      text += String(repeating: " ", count: gutter + 1) + style.styled("= ", .frame)
-      text += fact.name + String(repeating: " ", count: max(1, 11 - fact.name.count))
-      text += visible(fact.value) + "\n"
-    }
+    text += factLines(claim, indent: gutter + 1)
     if let hint = claim.hint {
       let hint = visible(hint)
       text += String(repeating: " ", count: gutter) + style.styled("help:", .note) + " \(hint)\n"
+    }
+    return text
+  }
+
+  /// Packet, rule, trace and what the answer rests on: one line each.
+  func factLines(_ claim: ClaimOutcome, indent: Int) -> String {
+    var text = ""
+    for fact in facts(claim) {
+      text += String(repeating: " ", count: indent) + style.styled("= ", .frame)
+      text += fact.name + String(repeating: " ", count: max(1, 11 - fact.name.count))
+      text += visible(fact.value) + "\n"
     }
     return text
   }

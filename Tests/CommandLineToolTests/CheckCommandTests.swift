@@ -34,7 +34,7 @@ struct CheckCommandTests {
 
   /// Runs `check` with reports into `folder` and the given answers.
   private func check(
-    _ words: [String], in folder: Folder, proving prove: CheckCommand.Prover
+    _ words: [String], in folder: Folder, proving prove: CheckCommand.Answering
   ) throws -> RunStatus {
     let reports = [
       "--quiet", "--output", folder.path + "/out", "--report", "json=\(folder.path)/r.json",

@@ -53,7 +53,7 @@ struct EndToEndTests {
     }
   }
 
-  @Test(arguments: ["lint", "doctor", "completions"])
+  @Test(arguments: ["check", "explain", "simulate", "lint", "doctor", "completions"])
   func `every command has help`(command: String) throws {
     let help = try run(command, "--help")
     #expect(help.status == 0)
@@ -70,7 +70,8 @@ struct EndToEndTests {
   @Test func `usage errors go to standard error, with status 2 and what was meant`() throws {
     var text = ""
     for words in [
-      [], ["chekc"], ["lnit", "x"], ["doctor", "--fromat", "json"], ["doctor", "--format", "xml"],
+      [], ["chekc"], ["check", "--rulset", "x"], ["lnit", "x"], ["doctor", "--fromat", "json"],
+      ["doctor", "--format", "xml"],
       ["lint"], ["lint", "/nowhere/cluster.scn"],
     ] {
       let output = try ChildProcess.run(
@@ -96,6 +97,120 @@ struct EndToEndTests {
     #expect(bad.status == 2)
     #expect(bad.output == "")
     #expect(bad.errors.contains("\(file):1:13"))
+  }
+
+  /// A scenario beside a ruleset, both in a folder of their own.
+  private func withScenario(
+    _ lines: String, _ body: (_ folder: String, _ file: String) throws -> Void
+  ) throws {
+    let folder = NSTemporaryDirectory() + "/portproof-check-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let ruleset = """
+      {"nftables": [
+      {"table": {"family": "inet", "name": "t", "handle": 1}},
+      {"chain": {"family": "inet", "table": "t", "name": "c", "handle": 1, "type": "filter", \
+      "hook": "input", "prio": 0, "policy": "drop"}},
+      {"rule": {"family": "inet", "table": "t", "chain": "c", "handle": 2, "expr": [
+        {"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, \
+      "right": 22}}, {"accept": null}]}},
+      {"rule": {"family": "inet", "table": "t", "chain": "c", "handle": 3, "expr": [
+        {"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": ["established"]}}, \
+      {"accept": null}]}}]}
+
+      """
+    try Data(ruleset.utf8).write(to: URL(fileURLWithPath: folder + "/fw.json"))
+    let text = "firewall fw = nft \"fw.json\" on 10.0.0.2\nsuite \"s\" {\n\(lines)}\n"
+    try Data(text.utf8).write(to: URL(fileURLWithPath: folder + "/a.scn"))
+    try body(folder, folder + "/a.scn")
+  }
+
+  @Test func `check proves, and fails with the packet, the rule and the line`() throws {
+    let lines = """
+        10.0.0.1 -> 10.0.0.2 22 tcp expect allow
+        10.0.0.1 -> 10.0.0.2 23 tcp expect allow
+        10.0.0.1 -> 10.0.0.2 24 tcp expect deny
+
+      """
+    try withScenario(lines) { folder, file in
+      let answer = try run("check", file, "--report", "json=\(folder)/r.json")
+      #expect(answer.status == 1)
+      #expect(answer.errors == "")
+      let shown = answer.output.replacing("\(folder)/", with: "").split(separator: "\n")
+        .dropLast().joined(separator: "\n")
+      try expectGolden("check.txt", shown + "\n")
+      #expect(answer.output.contains("3 lines: 2 hold, 1 does not hold"))
+      #expect(Files.exists(folder + "/r.json"))
+      let quiet = try run("check", file, "--only", "nothing", "--quiet")
+      #expect(quiet.status == 2)
+      #expect(
+        quiet.output == "stopped early: no line carries the tag 'nothing'\n0 lines: 0 hold  "
+          + (quiet.output.split(separator: "  ").last ?? ""))
+    }
+  }
+
+  @Test func `explain shows the way, with status 0 whatever it is`() throws {
+    try withScenario("") { folder, file in
+      let dropped = try run("explain", "10.0.0.1", "10.0.0.2", "23/tcp", file)
+      #expect(dropped.status == 0)
+      #expect(dropped.output.hasPrefix("10.0.0.1 -> 10.0.0.2 23/tcp: drop\n"))
+      let allowed = try run(
+        "explain", "10.0.0.1", "10.9.9.9", "22/tcp", "--ruleset", folder + "/fw.json")
+      #expect(allowed.output.hasPrefix("10.0.0.1 -> 10.9.9.9 22/tcp: allow\n"))
+      let strange = try run("explain", "10.0.0.1", "wroker", "22/tcp", file)
+      #expect(strange.status == 2)
+      #expect(strange.errors.contains("<command line>:1:13"))
+    }
+  }
+
+  @Test func `simulate answers packets in order, up to one that is none`() throws {
+    try withScenario("") { folder, _ in
+      let packet =
+        #"{"hook": "input", "family": "ip", "saddr": "10.0.0.5", "daddr": "10.0.0.1", "#
+        + #""protocol": "tcp", "sport": 40000, "dport": PORT, "flags": ["syn"], "state": "new"}"#
+      let lines = [22, 23].map { packet.replacing("PORT", with: String($0)) } + ["nonsense"]
+      let file = folder + "/p.jsonl"
+      try Data(lines.joined(separator: "\n").utf8).write(to: URL(fileURLWithPath: file))
+      let answer = try run("simulate", "--ruleset", folder + "/fw.json", "--packets", file)
+      #expect(answer.status == 2)
+      let verdicts = answer.output.split(separator: "\n").map { $0.prefix { $0 != "," } }
+      #expect(verdicts == [#"{"verdict":"accept""#, #"{"verdict":"drop""#])
+      #expect(answer.errors.contains("p.jsonl:3"))
+      #expect(try run("simulate", "--packets", file).status == 2)
+      #expect(try run("simulate", "--ruleset", folder + "/fw.json").status == 2)
+    }
+  }
+
+  /// Runs `check` on a ruleset that comes through a pipe, with `commands` while it waits for it.
+  private func checkWaiting(in folder: String, _ file: String, _ commands: String) throws
+    -> ChildProcess.Ending
+  {
+    let script = """
+      cd \(folder) && mv fw.json real.json && mkfifo fw.json || exit 99
+      \(try Self.program()) check \(file) --quiet --report json=r.json >/dev/null 2>&1 &
+      child=$!; sleep 0.5; kill -INT $child; sleep 0.2; \(commands); wait $child; exit $?
+      """
+    return try ChildProcess.run(
+      "/bin/bash", ["-c", script], timeout: .seconds(30), limit: 1 << 20
+    ).ending
+  }
+
+  @Test func `an interrupt ends the run, with the reports written`() throws {
+    try withScenario("  10.0.0.1 -> 10.0.0.2 22 tcp expect allow\n") { folder, file in
+      let ending = try checkWaiting(in: folder, file, "cat real.json >fw.json")
+      #expect(ending == .exited(130))
+      let report = String(decoding: try Files.read(folder + "/r.json"), as: UTF8.self)
+      #expect(report.contains(#""stopped_because": "interrupted""#))
+      #expect(report.contains(#""total": 0"#))
+    }
+  }
+
+  @Test func `a second interrupt ends it at once`() throws {
+    try withScenario("  10.0.0.1 -> 10.0.0.2 22 tcp expect allow\n") { folder, file in
+      let ending = try checkWaiting(in: folder, file, "kill -INT $child")
+      #expect(ending == .exited(130))
+      #expect(!Files.exists(folder + "/r.json"))
+    }
   }
 
   @Test func `colour is drawn where it is asked for, and never by itself into a pipe`() throws {

@@ -30,9 +30,12 @@ int portproof_limit_resources(uint64_t memory_bytes, uint64_t processor_seconds)
 /// The columns of the terminal on `descriptor`, or 0.
 int portproof_terminal_columns(int descriptor);
 
-/// A descriptor that becomes readable when one of SIGINT and SIGTERM arrives; both are blocked.
-/// Returns -1 with errno set.
-int portproof_open_interruptions(void);
+/// Counts SIGINT and SIGTERM in a thread of its own instead of ending the process; the second one
+/// ends it, with status 130. Returns 0 or an errno.
+int portproof_watch_interruptions(void);
+
+/// How many of the watched signals have come.
+int portproof_interruptions(void);
 
 /// Starts `path` with `arguments` (ending in NULL): standard input is /dev/null, standard output
 /// and standard error are the given descriptors, no other is inherited, no signal is blocked, and
