@@ -16,10 +16,10 @@ struct Established {
   var etherType: UInt16?
   var hasICMPType = false
   var hasICMPv6Type = false
-
-  init() {}
+  private let family: Family
 
   init(family: Family) {
+    self.family = family
     switch family {
     case .ip: network = .ipv4
     case .ip6: network = .ipv6
@@ -33,7 +33,9 @@ struct Established {
     case .meta(.nfproto):
       if value == UInt128(IPFamily.ipv4.netfilterNumber) { network = .ipv4 }
       if value == UInt128(IPFamily.ipv6.netfilterNumber) { network = .ipv6 }
-    case .meta(.etherProtocol): noteEtherType(value)
+    // In an inet table nft does not take the EtherType for the family.
+    case .meta(.etherProtocol):
+      if family == .bridge || family == .netdev { noteEtherType(value) }
     case .meta(.l4proto): transport = UInt8(truncatingIfNeeded: value)
     case .payload(let field):
       switch field.name {

@@ -124,7 +124,8 @@ extension NftLowering {
 
   /// One range per component of a key.
   private func intervals(_ node: Node, _ types: [DataType]) throws(NotModelled) -> [Interval] {
-    guard types.count > 1 else { return [try interval(node, types[0])] }
+    guard let first = types.first else { throw NotModelled(reason: "the key has no type") }
+    guard types.count > 1 else { return [try interval(node, first)] }
     guard let member = document.onlyMember(of: node) else {
       throw NotModelled(reason: "`\(compactText(of: node))` is no concatenation")
     }

@@ -17,9 +17,8 @@ extension NftLowering {
       return try statement(name, member.value)
     } catch {
       // It may have been a change to a set that is not understood.
-      let text = compactText(of: node)
-      markDynamic(setsNamedIn: text)
-      return .unmodelled(Unmodelled(text: text, reason: error.reason))
+      markDynamic(setsNamedIn: document.text(of: node))
+      return .unmodelled(Unmodelled(text: compactText(of: node), reason: error.reason))
     }
   }
 
@@ -312,7 +311,7 @@ extension NftLowering {
     }
     let keyTypes = ruleset.tables[table].sets[index].contents.keyTypes
     let key = try modelledExpression(
-      keyNode, constantsAs: keyTypes[0], components: keyTypes)
+      keyNode, constantsAs: keyTypes.first ?? .integer(bits: 32), components: keyTypes)
     var data: Expression?
     if let dataNode = document.member("data", of: node) {
       let dataTypes = ruleset.tables[table].sets[index].contents.dataTypes

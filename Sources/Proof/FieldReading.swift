@@ -9,6 +9,8 @@ enum FieldReading {
   case constant(UInt128, width: Int)
   /// Bits of a value of which only some are known: `value` where `mask` is set.
   case partly(mask: UInt128, value: UInt128, width: Int)
+  /// Whether a TCP option is there, or a value of it.
+  case option(Dimension, value: Dimension?, width: Int)
   /// The IPv6 next-header octet: the transport protocol, or an extension header's number.
   case nextHeader
   /// Cannot be read: the statement BREAKs.
@@ -226,6 +228,20 @@ extension DimensionRegister {
     mutating get { field("ct mark", domain: IntervalSet(bitWidth: 32)) }
   }
 
+  /// `IPS_SRC_NAT` and `IPS_DST_NAT` (include/uapi/linux/netfilter/nf_conntrack_common.h).
+  private static let translatedBits: UInt128 = 0x30
+
+  /// The status words that a new, unconfirmed entry can have.
+  ///
+  /// The bits `IPS_SRC_NAT_DONE` and `IPS_DST_NAT_DONE` say that nat chains were asked; the others
+  /// come only with an answer or a confirmation.
+  private static func openingStatus(mayBeTranslated: Bool) -> IntervalSet {
+    let optional: [UInt128] = mayBeTranslated ? [0x80, 0x100, 0x10, 0x20] : [0x80, 0x100]
+    return IntervalSet(
+      optional.reduce([UInt128(0)]) { words, bit in words + words.map { $0 | bit } }
+        .map { Interval($0) })
+  }
+
   /// How a connection-table key reads; all but the state need an entry.
   private mutating func connection(
     _ key: ConnectionKey, in context: HookContext
@@ -246,24 +262,37 @@ extension DimensionRegister {
     case .state:
       preconditionFailure("answered above")
     case .direction:
-      return (entry, .constant(context.isReply ? 1 : 0, width: 8))
+      switch context.connection {
+      case .opening: return (entry, .constant(0, width: 8))
+      case .following(let isReply): return (entry, .constant(isReply ? 1 : 0, width: 8))
+      case .any: return (entry, .unknown(text))
+      }
     case .status:
-      if context.mayBeTranslated { return (entry, .unknown(text)) }
-      // No address is translated on the packet's way: a translation ends what is known of it.
-      let translated: UInt128 = 0x30  // IPS_SRC_NAT | IPS_DST_NAT
-      return (entry, .partly(mask: translated, value: 0, width: 32))
+      switch context.connection {
+      case .opening(let mayBeTranslated):
+        let dimension = field(
+          mayBeTranslated ? "ct status (translated or not)" : "ct status",
+          domain: Self.openingStatus(mayBeTranslated: mayBeTranslated))
+        return (entry, whole(dimension, 32))
+      case .following: return (entry, .partly(mask: Self.translatedBits, value: 0, width: 32))
+      case .any: return (entry, .unknown(text))
+      }
     case .mark:
       return (entry, whole(connectionMark, 32))
     case .networkProtocol:
       return (entry, .constant(UInt128(context.family.netfilterNumber), width: 8))
     case .transportProtocol:
       return (entry, whole(.transportProtocol, 8))
-    case .sourceAddress, .destinationAddress:
+    case .sourceAddress, .destinationAddress, .sourcePort, .destinationPort:
+      if context.connection == .any || context.connection == .opening(mayBeTranslated: true) {
+        return (entry, .unknown(text))
+      }
+      if key.key == .sourcePort || key.key == .destinationPort {
+        return (entry, whole(endpoint(key, context, .transportWord0, .transportWord1), 16))
+      }
       let width = key.type.bitWidth
       guard width == context.family.bitWidth else { return (entry, .absent) }
       return (entry, whole(endpoint(key, context, .sourceAddress, .destinationAddress), width))
-    case .sourcePort, .destinationPort:
-      return (entry, whole(endpoint(key, context, .transportWord0, .transportWord1), 16))
     case .expiration, .helper, .label, .bytes, .packets, .averagePacket, .zone, .id, .eventmask,
       .secmark:
       return (entry, .unknown(text))
@@ -277,13 +306,12 @@ extension DimensionRegister {
   ) -> Dimension {
     let wantsSource = key.key == .sourceAddress || key.key == .sourcePort
     let asksReply = (key.direction ?? .original) == .reply
-    return wantsSource != (asksReply != context.isReply) ? source : destination
+    return wantsSource != (asksReply != context.connection.isReply) ? source : destination
   }
 
   private mutating func optionalHeader(
     _ header: OptionalHeader, transport: UInt8?, in context: HookContext
   ) -> FieldReading {
-    let isThere: Dimension
     switch header.holder {
     case .ipv6Extension:
       guard context.family == .ipv6 else { return .absent }
@@ -298,14 +326,19 @@ extension DimensionRegister {
       }
       return .unknown(header.name)
     case .tcpOption:
-      guard header.reading == .presence else { return .unknown(header.name) }
-      isThere = field("tcp option \(header.kind) exists", domain: IntervalSet(bitWidth: 1))
+      // There is no guard on the protocol: elsewhere the presence reads 0 and a field BREAKs
+      // (net/netfilter/nft_exthdr.c, nft_exthdr_tcp_eval).
+      guard context.mayHaveOptions else {
+        return header.reading == .presence ? .constant(0, width: 8) : .absent
+      }
+      let isThere = field("tcp option \(header.kind) exists", domain: IntervalSet(bitWidth: 1))
+      guard case .bits = header.reading else { return .option(isThere, value: nil, width: 8) }
+      let width = header.type.bitWidth
+      let value = field(header.name, domain: IntervalSet(bitWidth: width), kind: .unknown)
+      return .option(isThere, value: value, width: width)
     case .sctpChunk, .dccpOption:
       return .unknown(header.name)
     }
-    return .bits([
-      BitSlice(source: .dimension(isThere), shift: 0, width: 8, dimensionWidth: 8)
-    ])
   }
 }
 

@@ -125,7 +125,7 @@ extension RulesetWalk {
           let current = state.cube[dimension]?.onlyValue
         else { return (.unknown, guards) }
         return (.value(current >> UInt128(slices[0].shift) & mask(slices[0].width)), guards)
-      case .partly, .nextHeader, .unknown: return (.unknown, guards)
+      case .partly, .nextHeader, .option, .unknown: return (.unknown, guards)
       }
     case .masked(let inner, let bits, let flip):
       let (value, guards) = evaluate(inner, on: state, context, &register)

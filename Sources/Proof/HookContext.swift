@@ -3,10 +3,21 @@ package import Rulesets
 
 /// What is known about every packet of a question while it stands at one hook.
 package struct HookContext: Hashable, Sendable {
+  /// What is known of the connection that packets belong to.
+  package enum Connection: Hashable, Sendable {
+    /// They open it; `mayBeTranslated` if an earlier hook may have bound its addresses to others.
+    case opening(mayBeTranslated: Bool)
+    /// They follow packets that passed untranslated, in one direction.
+    case following(isReply: Bool)
+    /// Nothing.
+    case any
+
+    var isReply: Bool { self == .following(isReply: true) }
+  }
+
   package var family: IPFamily
   package var hook: Hook
-  /// Whether the packet belongs to the answering direction of its connection.
-  package var isReply: Bool
+  package var connection: Connection
   /// Whether a device delivered the packet: false on the way out of the host that sent it.
   package var hasInputDevice: Bool
   package var hasOutputDevice: Bool
@@ -15,19 +26,19 @@ package struct HookContext: Hashable, Sendable {
   ///
   /// A connection that must work uses none of them; one that must be denied may try them all.
   package var coversUnusualPackets: Bool
-  /// Whether the connection's addresses may have been translated before this hook.
-  package var mayBeTranslated: Bool
+  /// Whether TCP packets may carry options.
+  package var mayHaveOptions: Bool
 
   package init(
-    family: IPFamily, hook: Hook, isReply: Bool, hasInputDevice: Bool, hasOutputDevice: Bool,
-    coversUnusualPackets: Bool, mayBeTranslated: Bool = false
+    family: IPFamily, hook: Hook, connection: Connection, hasInputDevice: Bool,
+    hasOutputDevice: Bool, coversUnusualPackets: Bool, mayHaveOptions: Bool = true
   ) {
     self.family = family
     self.hook = hook
-    self.isReply = isReply
+    self.connection = connection
     self.hasInputDevice = hasInputDevice
     self.hasOutputDevice = hasOutputDevice
     self.coversUnusualPackets = coversUnusualPackets
-    self.mayBeTranslated = mayBeTranslated
+    self.mayHaveOptions = mayHaveOptions
   }
 }

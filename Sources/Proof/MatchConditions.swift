@@ -132,6 +132,10 @@ struct MatchConditions {
           guards: guards, test: .unknown(RulePrinter(table).text(of: match)))
       }
       return decided(values.contains(value & mask ^ flip))
+    case .option(let isThere, let value, let width):
+      return option(
+        isThere, value, width, guards, mask: fieldMask, flip: flip, values, isNegated: isNegated,
+        match, &register)
     case .nextHeader:
       return nextHeader(
         guards, mask: fieldMask, flip: flip, values, isNegated: isNegated, match, &register)
@@ -153,6 +157,38 @@ struct MatchConditions {
       }
       return Condition(guards: guards, test: isNegated ? .noneOf(boxes) : .anyOf(boxes))
     }
+  }
+
+  /// A TCP option's presence, which reads 0 where there is none, or its value, which BREAKs there.
+  private func option(
+    _ isThere: Dimension, _ value: Dimension?, _ width: Int, _ guards: [Constraint],
+    mask fieldMask: UInt128, flip: UInt128, _ values: IntervalSet, isNegated: Bool, _ match: Match,
+    _ register: inout DimensionRegister
+  ) -> Condition {
+    let transports = register.domain(of: .transportProtocol, in: context.family)
+    let there = [
+      Constraint(
+        .transportProtocol, IntervalSet(UInt128(TransportProtocol.tcp.rawValue)),
+        domain: transports),
+      Constraint(isThere, IntervalSet(1), domain: register[isThere].domain),
+    ]
+    guard let value else {
+      let acceptsPresent = values.contains(1 & fieldMask ^ flip) != isNegated
+      let acceptsAbsent = values.contains(flip) != isNegated
+      switch (acceptsPresent, acceptsAbsent) {
+      case (true, true): return Condition(guards: guards, test: .always)
+      case (true, false): return Condition(guards: guards, test: .anyOf([there]))
+      case (false, true): return Condition(guards: guards, test: .noneOf([there]))
+      case (false, false): return .never
+      }
+    }
+    let slice = BitSlice(
+      source: .dimension(value), shift: 0, width: width, dimensionWidth: width)
+    guard let boxes = boxes([slice], mask: fieldMask, flip: flip, values, in: register) else {
+      return Condition(
+        guards: guards + there, test: .unknown(RulePrinter(table).text(of: match)))
+    }
+    return Condition(guards: guards + there, test: isNegated ? .noneOf(boxes) : .anyOf(boxes))
   }
 
   /// `ip6 nexthdr` reads the transport protocol unless an extension header stands before it.

@@ -10,8 +10,8 @@ extension Prover {
     var transport: PhasePackets.Transport
     var phase: Phase
     var coversUnusualPackets: Bool
-    /// Whether packets may belong to a connection that was translated when it opened.
-    var mayBeTranslated: Bool
+    /// What is known of the connection at every hook.
+    var connection: HookContext.Connection
     var gates: RulesetWalk.GatePolicy
     /// What the connection table of each hop says, where it is not what the packet's state says.
     var stateAtHop: [Int: IntervalSet] = [:]
@@ -26,7 +26,6 @@ extension Prover {
     var collector = FateCollector()
     register.forgetVariables()
     var states = [opening(question)]
-    let isReply = question.phase == .answer
     var budget = Self.budget
     for (index, hop) in question.path.hops.enumerated() {
       let isLastHop = index == question.path.hops.count - 1
@@ -38,10 +37,10 @@ extension Prover {
       let hooks = walks[hop.firewall].hooksThatMatter(hop.kind.hooks, family)
       for (position, hook) in hooks.enumerated() {
         let context = HookContext(
-          family: family, hook: hook, isReply: isReply, hasInputDevice: hop.kind != .outbound,
+          family: family, hook: hook, connection: question.connection,
+          hasInputDevice: hop.kind != .outbound,
           hasOutputDevice: hook.hasOutputDevice,
-          coversUnusualPackets: question.coversUnusualPackets,
-          mayBeTranslated: question.mayBeTranslated)
+          coversUnusualPackets: question.coversUnusualPackets)
         if hook == .forward
           || (hook == .postrouting && hop.kind == .through
             && !hooks.contains(.forward))

@@ -80,7 +80,6 @@ extension PointQuestion {
       "meta length", domain: IntervalSet(bitWidth: 32), kind: .unknown)
     cube.assign(single(UInt128(bytes.count)), to: length)
     cube.assign(single(0), to: register.packetType)
-    cube.assign(single(0), to: register.connectionMark)
     if let ethernet {
       for (name, address) in [
         ("ether daddr", ethernet.destination), ("ether saddr", ethernet.source),
@@ -90,7 +89,13 @@ extension PointQuestion {
           to: register.field(name, domain: IntervalSet(bitWidth: 48)))
       }
     }
-    return PacketState(cube: cube)
+    var state = PacketState(cube: cube)
+    if connectionState == ConnectionBits.new {
+      state.cube.assign(single(0), to: register.connectionMark)
+    } else {
+      state.forget(register.connectionMark, domain: IntervalSet(bitWidth: 32))
+    }
+    return state
   }
 }
 
@@ -109,9 +114,11 @@ extension RulesetWalk {
     var collector = FateCollector()
     collector.countsOneHostAlone = true
     let context = HookContext(
-      family: question.family, hook: question.hook, isReply: false,
+      family: question.family, hook: question.hook,
+      connection: question.connectionState == ConnectionBits.new
+        ? .opening(mayBeTranslated: true) : .any,
       hasInputDevice: question.inputName != nil, hasOutputDevice: question.outputName != nil,
-      coversUnusualPackets: false, mayBeTranslated: true)
+      coversUnusualPackets: false, mayHaveOptions: false)
     let state = question.state(in: &register)
     let passed = walk(
       hook: context, [state], connectionState: IntervalSet(question.connectionState),

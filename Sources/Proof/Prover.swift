@@ -74,7 +74,7 @@ package struct Prover: Sendable {
     let gates: RulesetWalk.GatePolicy = mustWork ? .notExceeded : .either
     var question = PhaseQuestion(
       path: path, transport: transport, phase: .first, coversUnusualPackets: !mustWork,
-      mayBeTranslated: flow.state != .new, gates: gates)
+      connection: flow.state == .new ? .opening(mayBeTranslated: false) : .any, gates: gates)
     let first = follow(question)
     let judgement = first.judgement(
       wanting: flow.expectation.accepts, register, in: path.family)
@@ -100,6 +100,7 @@ package struct Prover: Sendable {
       for hop in path.hops { question.stateAtHop[hop.firewall] = state }
     }
     question.phase = .answer
+    question.connection = .following(isReply: true)
     question.path = path.reversed
     question.transport = PhasePackets.answer(to: transport)
     let answer = follow(question)
@@ -112,6 +113,7 @@ package struct Prover: Sendable {
 
     guard !proof.isDecided, let further = PhasePackets.further(after: transport) else { return }
     question.phase = .further
+    question.connection = .following(isReply: false)
     question.path = path
     question.transport = further
     if first.sawUntracked {

@@ -83,15 +83,17 @@ extension RulesetWalk {
     case .write(let selector, let value):
       write(selector, value, rest, state, &run, &running, &collector, &register)
     case .notrack:
-      var state = state
-      // Once an entry was looked up, notrack does nothing (net/netfilter/nft_ct.c,
-      // nft_notrack_eval); before that the state reads as invalid.
-      if state.cube[.connectionState] == IntervalSet(ConnectionBits.invalid),
-        run.context.hook == .prerouting || run.context.hook == .output
-      {
-        state.cube.assign(IntervalSet(ConnectionBits.untracked), to: .connectionState)
-      }
-      perform(rest, on: state, &run, &running, &collector, &register)
+      // A packet with an entry keeps it; one without reads as invalid until now
+      // (net/netfilter/nft_ct.c, nft_notrack_eval).
+      let invalid = Constraint(
+        .connectionState, IntervalSet(ConnectionBits.invalid),
+        domain: register.domain(of: .connectionState, in: run.context.family))
+      let (without, with) = state.cube.split(by: [invalid])
+      for cube in with { perform(rest, on: state.with(cube), &run, &running, &collector, &register) }
+      guard let without else { return }
+      var untracked = state.with(without)
+      untracked.cube.assign(IntervalSet(ConnectionBits.untracked), to: .connectionState)
+      perform(rest, on: untracked, &run, &running, &collector, &register)
     case .translate(let translation, let guards):
       let (inside, outside) = state.cube.split(by: guards)
       run.next += outside.map { state.with($0) }
@@ -322,6 +324,11 @@ extension RulesetWalk {
     }
     for dimension in dimensions {
       state.forget(dimension, domain: register.domain(of: dimension, in: context.family))
+    }
+    if state.cube[.connectionState]?.contains(ConnectionBits.invalid) == true {
+      // It may have become untracked, or be looked up in another zone.
+      state.forget(
+        .connectionState, domain: register.domain(of: .connectionState, in: context.family))
     }
     state.hasOwnZone = true
     state.isRerouted = true

@@ -176,6 +176,7 @@ extension PacketState {
   fileprivate func hasSameHistory(as other: PacketState) -> Bool {
     unknownDimensions == other.unknownDimensions && original == other.original
       && translations == other.translations && isRerouted == other.isRerouted
+      && mayTakeAnotherRoute == other.mayTakeAnotherRoute
       && hasOwnZone == other.hasOwnZone
   }
 }

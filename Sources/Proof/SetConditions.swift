@@ -129,7 +129,7 @@ extension MatchConditions {
       return values.contains(value & bits.mask ^ bits.flip) ? [[]] : []
     case .bits(let slices):
       return boxes(slices, mask: bits.mask, flip: bits.flip, values, in: register)
-    case .partly, .nextHeader, .unknown, .absent:
+    case .partly, .nextHeader, .option, .unknown, .absent:
       return nil
     }
   }

@@ -85,7 +85,7 @@ package struct RulesetPrinter: Sendable {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// `type filter hook input priority 0; policy drop;`
+  /// The line that makes a chain a base chain: `type filter hook input priority 0; policy drop;`.
   package func text(of base: BaseChain) -> String {
     var text = "type \(base.kind.rawValue) hook \(base.hook.rawValue)"
     if let devices = base.devices, !devices.isEmpty {

@@ -88,6 +88,8 @@ package enum ValuePrinter {
     return seconds % 60 == 0 ? text : "\(text):\(two(seconds % 60))"
   }
 
+  /// A date and time from nanoseconds since 1970.
+  ///
   /// Source: civil date from days as in H. Hinnant, "chrono-Compatible Low-Level Date Algorithms".
   private static func date(_ nanoseconds: UInt128) -> String {
     let seconds = nanoseconds / 1_000_000_000

@@ -21,8 +21,9 @@ enum Kernel {
 
   /// What this machine allows: root makes a namespace at once, others need a user namespace.
   static let unshare: String? = {
-    for words in ["unshare -n", "unshare -rn"] {
-      if (try? run("\(words) nft list ruleset", isInNamespace: false)) != nil { return words }
+    for words in ["unshare -n", "unshare -rn"]
+    where (try? run("\(words) nft list ruleset", isInNamespace: false)) != nil {
+      return words
     }
     return nil
   }()
@@ -61,7 +62,8 @@ extension Ruleset {
       ruleset.tables[table].handle = nil
       for set in ruleset.tables[table].sets.indices {
         ruleset.tables[table].sets[set].handle = nil
-        ruleset.tables[table].sets[set].contents = ruleset.tables[table].sets[set].contents
+        ruleset.tables[table].sets[set].contents =
+          ruleset.tables[table].sets[set].contents
           .normalised
       }
       // nft lists sets and objects in the order of their names' creation or of a hash.
