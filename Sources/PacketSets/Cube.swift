@@ -86,8 +86,11 @@ package struct Cube: Hashable, Sendable {
 
   /// The packets of this cube that are in none of `others`, as disjoint cubes.
   ///
-  /// - Parameter domain: every value of a dimension.
-  /// - Returns: nil if more than `budget` pieces were needed on the way.
+  /// - Parameters:
+  ///   - others: What is taken away.
+  ///   - domain: Every value of a dimension.
+  ///   - budget: The most pieces that may be needed on the way.
+  /// - Returns: Nil if more than `budget` pieces were needed on the way.
   package func subtracting(
     _ others: [Cube], domain: (Dimension) -> IntervalSet, budget: Int
   ) -> [Cube]? {

@@ -52,6 +52,8 @@ enum HeaderLayout {
     Interval(0), Interval(0x2000), Interval(0x4000), Interval(0x6000),
   ])
 
+  /// The header of IPv6.
+  ///
   /// Source: RFC 8200 §3. The next-header octet is read apart: it need not be the transport's.
   static let ipv6: [HeaderSegment] = [
     HeaderSegment(range: 0..<4, content: .constant(6)),

@@ -17,8 +17,8 @@ extension RulesetWalk {
   /// Takes packets through every base chain of a hook.
   ///
   /// - Parameters:
-  ///   - states: The packets that arrive at the hook.
   ///   - context: The hook, and what is known of all packets there.
+  ///   - states: The packets that arrive at the hook.
   ///   - connectionState: What the connection table says of them, as bits of `ct state`.
   ///   - isLast: Whether packets that the hook lets pass are done.
   ///   - collector: Takes the packets whose fate is decided.

@@ -43,8 +43,13 @@ struct PhasePackets {
 
   /// The packets that open a connection to a service.
   ///
-  /// - Parameter mustWork: Whether the connection is expected to work; then port 0, which nothing
-  ///   can listen on or send from (RFC 6335 §6), is not asked about.
+  /// - Parameters:
+  ///   - service: What is asked of the destination.
+  ///   - flow: The line that asks.
+  ///   - family: The family of the packets.
+  ///   - mustWork: Whether the connection is expected to work; then port 0, which nothing can listen
+  ///     on or send from (RFC 6335 §6), is not asked about.
+  /// - Returns: The packets of each protocol; none where the family does not have the service.
   static func opening(_ service: Service, of flow: Flow, in family: IPFamily, mustWork: Bool)
     -> [Transport]
   {

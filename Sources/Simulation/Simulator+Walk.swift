@@ -61,7 +61,8 @@ extension Simulator {
         }
       case .matchOctetRange(let field, let isNegated, let lower, let upper):
         switch loadOctets(field, packet, environment) {
-        case .value(let found): isBroken = (found >= UInt64(lower) && found <= UInt64(upper)) == isNegated
+        case .value(let found):
+          isBroken = (found >= UInt64(lower) && found <= UInt64(upper)) == isNegated
         case .missing: isBroken = true
         case .unknown(let reason):
           guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
