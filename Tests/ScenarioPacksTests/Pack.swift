@@ -46,6 +46,8 @@ enum Pack {
     var sources: SourceMap
     /// The scenario files and rulesets that were read, as paths from the folder of the packs.
     var used: Set<String>
+    /// The rulesets of the firewalls, by their names.
+    var paths: [String: String]
     var prover: Prover
 
     /// The outcomes of all lines.
@@ -67,11 +69,13 @@ enum Pack {
     #expect(diagnostics.isEmpty, "\(diagnostics)")
     let known = try #require(plan)
     var firewalls: [Firewall] = []
+    var paths: [String: String] = [:]
     for declaration in known.firewalls {
       let span = try #require(declaration.pathSpan)
       let place = (sources[span.file].name as NSString).deletingLastPathComponent
       let file = normalised("\(place)/\(try #require(declaration.path))")
       used.insert(file)
+      paths[declaration.name] = file
       let reading = NftablesReader.read(
         Array(text(file).utf8), name: file, sources: &sources)
       #expect(reading.diagnostics.isEmpty, "\(reading.diagnostics)")
@@ -81,8 +85,14 @@ enum Pack {
           placement: declaration.placement))
     }
     return Reading(
-      plan: known, sources: sources, used: used,
+      plan: known, sources: sources, used: used, paths: paths,
       prover: Prover(firewalls: firewalls, interfaces: known.interfaces))
+  }
+
+  /// The program, beside the one that runs the tests.
+  static func program() throws -> String {
+    let runner = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    return URL(fileURLWithPath: runner).deletingLastPathComponent().path + "/portproof"
   }
 
   /// The path without `..`.

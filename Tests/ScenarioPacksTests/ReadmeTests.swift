@@ -46,8 +46,7 @@ struct ReadmeTests {
 
   /// What a command prints, in the folder of the README, as a terminal would show it.
   private static func output(of command: String) throws -> [String] {
-    let runner = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    let programs = URL(fileURLWithPath: runner).deletingLastPathComponent().path
+    let programs = URL(fileURLWithPath: try Pack.program()).deletingLastPathComponent().path
     let output = try ChildProcess.run(
       "/bin/sh",
       ["-c", "cd '\(Pack.root.path)' && PATH='\(programs)':$PATH && exec 2>&1 && \(command)"],
