@@ -86,7 +86,10 @@ package struct Cube: Hashable, Sendable {
 
   /// The packets of this cube that are in none of `others`, as disjoint cubes.
   ///
-  /// - Parameter domain: every value of a dimension.
+  /// - Parameters:
+  ///   - others: What is taken away.
+  ///   - domain: Every value of a dimension.
+  ///   - budget: How many pieces may stand at one time.
   /// - Returns: nil if more than `budget` pieces were needed on the way.
   package func subtracting(
     _ others: [Cube], domain: (Dimension) -> IntervalSet, budget: Int

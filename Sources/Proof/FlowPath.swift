@@ -42,6 +42,7 @@ extension FlowPath {
   ///   - flow: What is asked.
   ///   - placements: Where each of the prover's firewalls stands.
   ///   - interfaces: Which interface hosts are reached through.
+  /// - Returns: disjoint paths that together hold every packet of the flow.
   package static func paths(
     of flow: Flow, placements: [FirewallDeclaration.Placement],
     interfaces: [InterfaceAssignment]

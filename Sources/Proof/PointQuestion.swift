@@ -116,7 +116,8 @@ extension RulesetWalk {
     let context = HookContext(
       family: question.family, hook: question.hook,
       connection: question.connectionState == ConnectionBits.new
-        ? .opening(mayBeTranslated: true) : .any,
+        ? .opening(mayBeTranslated: true)
+        : .any(isEstablished: question.connectionState == ConnectionBits.established),
       hasInputDevice: question.inputName != nil, hasOutputDevice: question.outputName != nil,
       coversUnusualPackets: false, mayHaveOptions: false)
     let state = question.state(in: &register)

@@ -89,7 +89,9 @@ extension RulesetWalk {
         .connectionState, IntervalSet(ConnectionBits.invalid),
         domain: register.domain(of: .connectionState, in: run.context.family))
       let (without, with) = state.cube.split(by: [invalid])
-      for cube in with { perform(rest, on: state.with(cube), &run, &running, &collector, &register) }
+      for cube in with {
+        perform(rest, on: state.with(cube), &run, &running, &collector, &register)
+      }
       guard let without else { return }
       var untracked = state.with(without)
       untracked.cube.assign(IntervalSet(ConnectionBits.untracked), to: .connectionState)
@@ -340,6 +342,7 @@ extension RulesetWalk {
     _ register: DimensionRegister
   ) {
     state.translations.insert(translation.kind)
+    state.isBoundAtHook = true
     let changed: [Dimension]
     switch translation.kind {
     case .source, .masquerade:
