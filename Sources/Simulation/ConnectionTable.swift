@@ -31,13 +31,14 @@ struct ConnectionTable: Sendable {
   private var flows: [Flow: Bool] = [:]
   private var translated: [Flow] = []
   private var addresses: Set<UInt128> = []
-  /// Set where a flow was opened of which both ends were translated.
+  /// Set where a flow was opened that cannot be recognised again: both its ends were translated,
+  /// or it lies in a zone.
   private var hidesReplies = false
 
   var isEmpty: Bool { flows.isEmpty && translated.isEmpty && !hidesReplies }
 
-  mutating func confirm(_ flow: Flow, isTranslated: Bool, isDoublyTranslated: Bool) {
-    if isDoublyTranslated { hidesReplies = true }
+  mutating func confirm(_ flow: Flow, isTranslated: Bool, isHidden: Bool) {
+    if isHidden { hidesReplies = true }
     if isTranslated { translated.append(flow) }
     addresses.insert(flow.source)
     addresses.insert(flow.destination)
