@@ -45,6 +45,7 @@ let package = Package(
         "Addresses", "Diagnostics", "NftablesFrontend", "Rulesets", "Simulation", "Wire",
       ], path: "Tests/SimulationBenchmark"),
     .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
+    .testTarget(name: "RulesetsTests", dependencies: ["Addresses", "Rulesets"]),
     .testTarget(
       name: "NftablesFrontendTests",
       dependencies: ["Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Rulesets"]),

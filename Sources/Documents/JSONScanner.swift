@@ -183,7 +183,9 @@ struct JSONScanner {
     let start = offset + 1
     var hasEscapes = false
     offset = start
-    while let byte = peek() {
+    while true {
+      offset = Self.endOfPlainText(in: bytes, from: offset)
+      guard let byte = peek() else { break }
       if byte == UInt8(ascii: "\"") {
         try add(.string, from: start, to: offset, hasEscapes: hasEscapes)
         offset += 1
@@ -193,13 +195,23 @@ struct JSONScanner {
         try scanEscape()
       } else if byte < 0x20 {
         throw problem(.controlCharacter(byte))
-      } else if byte < 0x80 {
-        offset += 1
       } else {
         try scanScalar(byte)
       }
     }
     throw problem(.expected("the `\"` that ends the string"))
+  }
+
+  /// Where the letters of a string end that are one ASCII byte each and mean themselves.
+  private static func endOfPlainText(in bytes: [UInt8], from start: Int) -> Int {
+    var place = start
+    while place < bytes.count {
+      let byte = bytes[place]
+      guard byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\")
+      else { break }
+      place += 1
+    }
+    return place
   }
 
   private mutating func scanEscape() throws(JSONError) {

@@ -16,10 +16,10 @@ struct Established {
   var etherType: UInt16?
   var hasICMPType = false
   var hasICMPv6Type = false
-
-  init() {}
+  private let family: Family
 
   init(family: Family) {
+    self.family = family
     switch family {
     case .ip: network = .ipv4
     case .ip6: network = .ipv6
@@ -33,7 +33,9 @@ struct Established {
     case .meta(.nfproto):
       if value == UInt128(IPFamily.ipv4.netfilterNumber) { network = .ipv4 }
       if value == UInt128(IPFamily.ipv6.netfilterNumber) { network = .ipv6 }
-    case .meta(.etherProtocol): noteEtherType(value)
+    // In an inet table nft does not take the EtherType for the family.
+    case .meta(.etherProtocol):
+      if family == .bridge || family == .netdev { noteEtherType(value) }
     case .meta(.l4proto): transport = UInt8(truncatingIfNeeded: value)
     case .payload(let field):
       switch field.name {
@@ -78,6 +80,7 @@ enum ImpliedGuards {
   ///   - field: nft's name of the field, `dport`.
   ///   - family: the family of the table.
   ///   - established: what the rule's earlier matches settled.
+  /// - Returns: the guards, outermost layer first.
   static func guards(
     header: String, field: String, family: Family, established: Established
   ) -> [Guard] {
@@ -86,7 +89,8 @@ enum ImpliedGuards {
     case "udp": udp
     case "ip": family == .ip ? [] : ipv4
     case "ip6": family == .ip6 ? [] : ipv6
-    case "ether": family == .bridge || family == .netdev ? [] : ethernet
+    // In a bridge every frame has an Ethernet header.
+    case "ether": family == .bridge ? [] : ethernet
     case "vlan": vlan(family, established)
     case "udplite": transport(136)
     case "sctp": transport(132)
@@ -108,7 +112,7 @@ enum ImpliedGuards {
   private static func transport(_ number: UInt8) -> [Guard] { [.transport(number)] }
 
   private static func vlan(_ family: Family, _ established: Established) -> [Guard] {
-    let input: [Guard] = family == .bridge || family == .netdev ? [] : ethernet
+    let input: [Guard] = family == .bridge ? [] : ethernet
     return established.etherType == nil ? input + [.etherType(0x8100)] : input
   }
 

@@ -10,6 +10,7 @@ extension NftLowering {
   /// - Parameters:
   ///   - node: the value.
   ///   - type: how a constant is meant.
+  /// - Returns: the expression, covered or not.
   mutating func expression(_ node: Node, constantsAs type: DataType) -> Expression {
     do throws(NotModelled) {
       return try modelledExpression(node, constantsAs: type)
@@ -19,8 +20,15 @@ extension NftLowering {
   }
 
   /// Lowers a value that a statement reads.
+  ///
+  /// - Parameters:
+  ///   - node: the value.
+  ///   - type: how a constant is meant.
+  ///   - components: how constants inside a concatenation are meant, where that is known.
+  /// - Returns: the expression.
+  /// - Throws: ``NotModelled`` where the model has no such value.
   mutating func modelledExpression(
-    _ node: Node, constantsAs type: DataType
+    _ node: Node, constantsAs type: DataType, components: [DataType] = []
   ) throws(NotModelled) -> Expression {
     if isConstant(node) { return .constant(try constant(node, type), type) }
     guard let member = document.onlyMember(of: node), let name = document.string(member.name) else {
@@ -33,7 +41,8 @@ extension NftLowering {
       var parts: [Expression] = []
       var children = document.children(of: member.value)
       while let child = children.next(in: document) {
-        parts.append(try modelledExpression(child, constantsAs: type))
+        let known = parts.count < components.count ? components[parts.count] : type
+        parts.append(try modelledExpression(child, constantsAs: known))
       }
       return .concatenation(parts)
     case "map": return try lookup(member.value, dataTypes: [type])
@@ -160,6 +169,10 @@ extension NftLowering {
     guard let field = PayloadFields.field(name, of: header) else {
       throw NotModelled(reason: "`\(header) \(name)` is not covered")
     }
+    if header == "vlan", established.etherType == nil, family != .bridge, family != .netdev {
+      // There the listing says `vlan id 5` for 802.1Q and 802.1ad tags alike.
+      throw NotModelled(reason: "the listing does not say which kind of VLAN tag is meant")
+    }
     let guards = ImpliedGuards.guards(
       header: header, field: name, family: family, established: established)
     switch header {
@@ -265,7 +278,7 @@ extension NftLowering {
       let header = OptionalHeader(
         holder: holder, kind: kind,
         reading: bits.map { .bits(offset: $0.offset, length: $0.length) } ?? .presence,
-        type: bits?.type ?? .boolean, name: name)
+        type: bits?.type ?? .boolean, name: text(of: name, in: holder, isPresence: bits == nil))
       let isExtension = holder == .ipv6Extension
       return Selector(isExtension ? .extensionHeader(header) : .option(header), requiring: guards)
     }
@@ -302,6 +315,15 @@ extension NftLowering {
         UInt8(kind), (offset, length, .integer(bits: length)), "@\(kind),\(offset),\(length)")
     }
     throw NotModelled(reason: "this \(holder.rawValue) is not covered")
+  }
+
+  private func text(
+    of name: String, in holder: OptionalHeader.Holder, isPresence: Bool
+  ) -> String {
+    switch holder {
+    case .ipv6Extension: isPresence ? "exthdr \(name)" : name
+    case .tcpOption, .ipv4Option, .sctpChunk, .dccpOption: "\(holder.rawValue) \(name)"
+    }
   }
 
   private func environment(_ name: String, _ node: Node) throws(NotModelled) -> Selector {

@@ -14,6 +14,10 @@ extension NftLowering {
     var left = try modelledExpression(leftNode, constantsAs: .integer(bits: 32))
     if isName(right) { left = named(left, ifComparedAs: nameType(of: left)) }
     if document.boolean(right) != nil { left = presence(left) }
+    if case .selector(let selector) = left, case .payload(let field) = selector.field {
+      comparesARPOperations = field.name == "arp operation"
+    }
+    defer { comparesARPOperations = false }
     let match = try match(left, symbol, right)
     note(match)
     return .match(match)
@@ -35,7 +39,7 @@ extension NftLowering {
     let type = type(of: left)
     guard isOperand(right) else {
       let expression = try modelledExpression(right, constantsAs: type)
-      return Match(left, implicit(symbol, type, isBitmask: true), .expression(expression))
+      return Match(left, implicit(symbol, type), .expression(expression))
     }
     let interval: Interval
     if document.kind(of: right) == .array, !Symbols.isBitmask(type), !isMasked(left) {
@@ -47,7 +51,7 @@ extension NftLowering {
       throw NotModelled(reason: "the listing gives hours in the time of an unknown zone")
     }
     let isSingle = interval.lower == interval.upper
-    let `operator` = implicit(symbol, type, isBitmask: Symbols.isBitmask(type) || isMasked(left))
+    let `operator` = implicit(symbol, type)
     if isSingle { return Match(left, `operator`, .value(interval.lower)) }
     switch `operator` {
     case .equal, .notEqual: return Match(left, `operator`, .range(interval))
@@ -57,10 +61,8 @@ extension NftLowering {
   }
 
   /// The implicit operator compares for equality where a value is no set of flags.
-  private func implicit(
-    _ symbol: Match.Operator, _ type: DataType, isBitmask: Bool
-  ) -> Match.Operator {
-    symbol == .anyBit && !isBitmask ? .equal : symbol
+  private func implicit(_ symbol: Match.Operator, _ type: DataType) -> Match.Operator {
+    symbol == .anyBit && !Symbols.isBitmask(type) ? .equal : symbol
   }
 
   private func isMasked(_ expression: Expression) -> Bool {

@@ -124,7 +124,8 @@ extension NftLowering {
 
   /// One range per component of a key.
   private func intervals(_ node: Node, _ types: [DataType]) throws(NotModelled) -> [Interval] {
-    guard types.count > 1 else { return [try interval(node, types[0])] }
+    guard let first = types.first else { throw NotModelled(reason: "the key has no type") }
+    guard types.count > 1 else { return [try interval(node, first)] }
     guard let member = document.onlyMember(of: node) else {
       throw NotModelled(reason: "`\(compactText(of: node))` is no concatenation")
     }
@@ -370,7 +371,7 @@ extension NftLowering {
     case "nf_proto": return .networkProtocol
     case "ether_type": return .etherType
     case "boolean": return .boolean
-    case "arp_op": return .integer(bits: 16)
+    case "arp_op": throw NotModelled(reason: "sets of ARP operations are not covered")
     case "mh_type", "igmp_type": return .integer(bits: 8)
     case "dccp_pkttype": return .integer(bits: 4)
     case "string": return .string

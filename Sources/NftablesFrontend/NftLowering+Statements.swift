@@ -17,9 +17,8 @@ extension NftLowering {
       return try statement(name, member.value)
     } catch {
       // It may have been a change to a set that is not understood.
-      let text = compactText(of: node)
-      markDynamic(setsNamedIn: text)
-      return .unmodelled(Unmodelled(text: text, reason: error.reason))
+      markDynamic(setsNamedIn: document.text(of: node))
+      return .unmodelled(Unmodelled(text: compactText(of: node), reason: error.reason))
     }
   }
 
@@ -68,7 +67,7 @@ extension NftLowering {
     case "fwd", "tproxy", "synproxy", "queue", "flow":
       return .diverts(
         Unmodelled(
-          text: "\(name) \(compactText(of: node))",
+          text: divertingText(name, node) ?? "\(name) \(compactText(of: node))",
           reason: "what becomes of the packet is not in the ruleset"))
     case "xt":
       throw NotModelled(reason: "nft does not list the parameters of xtables extensions")
@@ -311,10 +310,12 @@ extension NftLowering {
       }
     }
     let keyTypes = ruleset.tables[table].sets[index].contents.keyTypes
-    let key = try modelledExpression(keyNode, constantsAs: keyTypes[0])
+    let key = try modelledExpression(
+      keyNode, constantsAs: keyTypes.first ?? .integer(bits: 32), components: keyTypes)
     var data: Expression?
     if let dataNode = document.member("data", of: node) {
-      data = expression(dataNode, constantsAs: .integer(bits: 32))
+      let dataTypes = ruleset.tables[table].sets[index].contents.dataTypes
+      data = expression(dataNode, constantsAs: dataTypes.first ?? .integer(bits: 32))
     }
     return .setUpdate(
       SetUpdate(
@@ -353,32 +354,5 @@ extension NftLowering {
     return .setUpdate(
       SetUpdate(
         operation: .update, set: .named(index), key: key, gates: try gates("stmt", of: node)))
-  }
-
-  // MARK: - Text of statements that decide nothing
-
-  private func logText(_ node: Node) -> String {
-    var text = "log"
-    if let prefix = string("prefix", of: node) { text += " prefix \"\(prefix)\"" }
-    if let group = integer("group", of: node) { text += " group \(group)" }
-    if let length = integer("snaplen", of: node) { text += " snaplen \(length)" }
-    if let threshold = integer("queue-threshold", of: node) {
-      text += " queue-threshold \(threshold)"
-    }
-    if let level = string("level", of: node) { text += " level \(level)" }
-    let flags = strings("flags", of: node)
-    let tcp = flags.compactMap {
-      $0 == "tcp sequence" ? "sequence" : $0 == "tcp options" ? "options" : nil
-    }
-    if !tcp.isEmpty { text += " flags tcp \(tcp.joined(separator: ","))" }
-    for flag in flags where !flag.hasPrefix("tcp ") { text += " flags \(flag)" }
-    return text
-  }
-
-  private func duplicateText(_ node: Node) -> String {
-    var text = "dup"
-    if let address = string("addr", of: node) { text += " to \(address)" }
-    if let device = string("dev", of: node) { text += " device \"\(device)\"" }
-    return text == "dup" ? "dup \(compactText(of: node))" : text
   }
 }

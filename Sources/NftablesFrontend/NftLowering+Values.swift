@@ -41,7 +41,7 @@ extension NftLowering {
       guard let number = document.unsigned(node) else {
         throw NotModelled(reason: "`\(document.text(of: node))` is no whole number")
       }
-      return try labelled(number, type)
+      return try listed(number, type)
     case .true: return 1
     case .false: return 0
     case .string:
@@ -64,11 +64,22 @@ extension NftLowering {
     if case .integer = type { true } else { type == .mark }
   }
 
-  /// Connection labels are listed by their bit's number.
-  private func labelled(_ number: UInt128, _ type: DataType) throws(NotModelled) -> UInt128 {
-    guard type == .connectionLabel else { return number }
-    guard number < 128 else { throw NotModelled(reason: "there are 128 connection labels") }
-    return 1 << number
+  /// What a number of a listing means.
+  ///
+  /// Connection labels are listed by their bit's number. With `-n` nft lists the EtherTypes and ARP
+  /// operations that it has names for in network order, read as a number of the host's: `ip` is 8
+  /// (nft 1.0.6, src/json.c, `symbolic_constant_json`). No such number is assigned otherwise.
+  private func listed(_ number: UInt128, _ type: DataType) throws(NotModelled) -> UInt128 {
+    if type == .connectionLabel {
+      guard number < 128 else { throw NotModelled(reason: "there are 128 connection labels") }
+      return 1 << number
+    }
+    guard type == .etherType || comparesARPOperations, let word = UInt16(exactly: number) else {
+      return number
+    }
+    let swapped = UInt128(word.byteSwapped)
+    let meaning = type == .etherType ? type : .integer(bits: 16)
+    return Symbols.name(of: swapped, type: meaning) == nil ? number : swapped
   }
 
   /// A bitwise operation between constants.
@@ -123,7 +134,7 @@ extension NftLowering {
     if let number = Symbols.number(of: text, type: type) { return number }
     if text.hasPrefix("0x"), let number = UInt128(text.dropFirst(2), radix: 16) { return number }
     // Realms are listed as decimal numbers in quotes, so that a name can stand there.
-    if let number = UInt128(text) { return try labelled(number, type) }
+    if let number = UInt128(text) { return try listed(number, type) }
     throw NotModelled(reason: "what `\(text)` stands for is not in the listing")
   }
 

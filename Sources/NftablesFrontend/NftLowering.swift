@@ -26,10 +26,14 @@ struct NftLowering {
   var ruleset = Ruleset()
   var tables: [TableIndex] = []
   /// What earlier matches of the rule being lowered say about its packets.
-  var established = Established()
+  var established = Established(family: .inet)
+  /// Whether the constants being lowered are ARP operations, which have no type of their own.
+  var comparesARPOperations = false
   /// The table whose rules or sets are being lowered.
   var table = 0
 
+  /// Flags of tables by `family name`, where they are known from elsewhere than the listing.
+  private let tableFlags: [String: [String]]
   private var tableNumbers: [TableKey: Int] = [:]
 
   private struct TableKey: Hashable {
@@ -43,11 +47,14 @@ struct NftLowering {
     var sets: [String: Int] = [:]
     /// Sets whose elements cannot all be represented, and why: whatever reads one is unmodelled.
     var unreadableSets: [Int: String] = [:]
+    /// What is listed as the table's flags, where that is none: it may be dormant.
+    var unreadableFlags: String?
   }
 
-  init(document: JSONDocument, file: Int) {
+  init(document: JSONDocument, file: Int, tableFlags: [String: [String]]) {
     self.document = document
     self.file = file
+    self.tableFlags = tableFlags
   }
 
   var family: Family { ruleset.tables[table].family }
@@ -148,16 +155,25 @@ struct NftLowering {
     guard let family = requiredFamily(of: node), let name = requiredString("name", of: node) else {
       return
     }
-    let flags = strings("flags", of: node)
     let key = TableKey(family: family, name: name)
     guard tableNumbers[key] == nil else { return }
+    let listed = strings("flags", of: node)
+    let flags = tableFlags["\(family.rawValue) \(name)"] ?? listed
+    var index = TableIndex()
+    if flags.contains(where: { !Self.tableFlagNames.contains($0) }) {
+      // nft 1.0.6 prints freed memory where a table has one flag (src/json.c, table_flags_json).
+      index.unreadableFlags = flags.joined(separator: ", ")
+      report(.unreadableFlags(index.unreadableFlags ?? ""), at: node)
+    }
     tableNumbers[key] = ruleset.tables.count
     ruleset.tables.append(
       Table(
         family: family, name: name, handle: integer("handle", of: node),
         isDormant: flags.contains("dormant")))
-    tables.append(TableIndex())
+    tables.append(index)
   }
+
+  private static let tableFlagNames: Set<String> = ["dormant", "owner", "persist"]
 
   /// The table that an object says it belongs to.
   func tableNumber(of node: Node) -> Int? {
@@ -192,6 +208,12 @@ struct NftLowering {
     var chain = Chain(name: name, handle: integer("handle", of: node))
     if document.member("hook", of: node) != nil || document.member("type", of: node) != nil {
       chain.base = baseChain(node)
+      if let flags = tables[table].unreadableFlags {
+        let doubt = Unmodelled(
+          text: "flags \(flags)", reason: "the listing does not tell whether the table is dormant")
+        chain.rules.append(
+          Rule(statements: [.unmodelled(doubt)], provenance: Provenance(span: span(of: node))))
+      }
     }
     tables[table].chains[name] = ruleset.tables[table].chains.count
     ruleset.tables[table].chains.append(chain)

@@ -12,6 +12,7 @@ extension NftLowering {
     case unknownName(String, String, [String])
     case unknownObject(String, isCommand: Bool)
     case unreadable(String)
+    case unreadableFlags(String)
   }
 
   mutating func report(_ problem: Problem, at node: JSONDocument.Node) {
@@ -50,6 +51,14 @@ extension NftLowering {
         : Diagnostic(
           "nft.unknown-object", .warning, "objects of kind `\(name)` are not known", at: place,
           notes: ["a rule that uses one is not covered, and says so"])
+    case .unreadableFlags(let flags):
+      Diagnostic(
+        "nft.table-flags", .warning, "`\(flags)` is no flag of a table", at: place,
+        notes: [
+          "nft 1.0.6 lists the wrong text where a table has one flag, so that the table may be dormant",
+          "answers that rest on the table's base chains are not known",
+        ],
+        help: "list with a newer nft, or remove the table's flag")
     case .unreadable(let what):
       Diagnostic("nft.unreadable", .error, "\(what) cannot be read here", at: place)
     }

@@ -68,6 +68,7 @@ package enum Symbols {
     case .integer(bits: 4): dccpTypes
     case .integer(bits: 8): igmpTypes
     case .integer(bits: 16): arpOperations
+    case .integer(bits: 32): deviceGroups
     case .ipv4Address, .ipv6Address, .etherAddress, .interfaceName, .interfaceIndex, .mark, .port,
       .transportProtocol, .connectionLabel, .realm, .time, .hour, .integer, .string:
       []
@@ -152,6 +153,7 @@ package enum Symbols {
     ("membership-query", 0x11), ("membership-report-v1", 0x12), ("membership-report-v2", 0x16),
     ("leave-group", 0x17), ("membership-report-v3", 0x22),
   ]
+  private static let deviceGroups: Names = [("default", 0)]
   private static let arpOperations: Names = [
     ("request", 1), ("reply", 2), ("rrequest", 3), ("rreply", 4), ("inrequest", 8),
     ("inreply", 9), ("nak", 10),
