@@ -321,8 +321,10 @@ extension Simulator {
     switch key {
     case .direction: return .value(0)
     case .status:
-      // The kernel's own marks of finished translation, and translation itself where it ran.
-      var unknownBits: UInt128 = 0x180
+      // The kernel's own marks of finished translation, of timeouts and of helpers, and translation
+      // itself where it ran.
+      var unknownBits: UInt128 = 0x2580
+      if isReturning { unknownBits |= 8 }
       if environment.isTranslated { unknownBits |= 0x30 }
       if packet.state != nil || !connections.isEmpty { unknownBits |= 0x3FFF & ~0x6 }
       return .partial(0, unknown: unknownBits, fixedReasons.connectionKey)
