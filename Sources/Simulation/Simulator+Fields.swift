@@ -428,7 +428,9 @@ extension Simulator {
     switch address.family {
     case .ipv4:
       // Groups have no routes of their own; they are looked up as any other address.
-      guard number != 0, number != 0xFFFF_FFFF, number != 0x7FFF_FFFF else { return .unknown(fixedReasons.route) }
+      guard number != 0, number != 0xFFFF_FFFF, number != 0x7FFF_FFFF else {
+        return .unknown(fixedReasons.route)
+      }
     case .ipv6:
       guard number >> 96 != 0, number >> 120 != 0xFF, number >> 118 != 0x3FA else {
         return .unknown(fixedReasons.route)
