@@ -36,7 +36,8 @@ extension Simulator {
     case .optionBits(let holder, let kind, let offset, let length):
       let needed = (Int(offset) + Int(length) + 7) / 8
       switch option(holder, kind, needed, packet, environment) {
-      case .value(let start): return bits(Int(start) * 8 + Int(offset), Int(length), packet, environment)
+      case .value(let start):
+        return bits(Int(start) * 8 + Int(offset), Int(length), packet, environment)
       case .missing: return .missing
       case .unknown(let reason), .unknownOrMissing(let reason), .partial(_, _, let reason):
         return .unknownOrMissing(reason)
@@ -123,7 +124,8 @@ extension Simulator {
     guard let value = packet.layout.bits(at: offset, count: length, in: packet.bytes) else {
       return .missing
     }
-    if environment.alteredUpper > 0, environment.mayDiffer(offset >> 3, (offset + length + 7) >> 3) {
+    if environment.alteredUpper > 0, environment.mayDiffer(offset >> 3, (offset + length + 7) >> 3)
+    {
       return .unknown(fixedReasons.altered)
     }
     return .value(value)
@@ -183,7 +185,9 @@ extension Simulator {
       guard vlan == nil else { return .unknownOrMissing(fixedReasons.link) }
       return .value(packet.layout.isIPv4 ? 0x0800 : 0x86DD)
     case (0, 48):
-      if let destination = packet.frame?.destination { return .value(UInt128(destination.rawValue)) }
+      if let destination = packet.frame?.destination {
+        return .value(UInt128(destination.rawValue))
+      }
       if case .named(let name, _) = packet.input,
         let own = host?.interface(name)?.hardwareAddress
       {
@@ -220,7 +224,8 @@ extension Simulator {
     switch key {
     case .length:
       if environment.flags.contains(.packetUnknown) { return .unknown(fixedReasons.altered) }
-      return .value(UInt128(packet.layout.byteCount))
+      // Padding is cut off only after the ingress hook.
+      return .value(UInt128(hook == .ingress ? packet.bytes.count : packet.layout.byteCount))
     case .nfproto: return .value(packet.layout.isIPv4 ? 2 : 10)
     case .l4proto:
       if environment.flags.contains(.packetUnknown) {
@@ -423,7 +428,9 @@ extension Simulator {
     switch address.family {
     case .ipv4:
       // Groups have no routes of their own; they are looked up as any other address.
-      guard number != 0, number != 0xFFFF_FFFF else { return .unknown(fixedReasons.route) }
+      guard number != 0, number != 0xFFFF_FFFF, number != 0x7FFF_FFFF else {
+        return .unknown(fixedReasons.route)
+      }
     case .ipv6:
       guard number >> 96 != 0, number >> 120 != 0xFF, number >> 118 != 0x3FA else {
         return .unknown(fixedReasons.route)
@@ -435,9 +442,9 @@ extension Simulator {
       destination = host.remoteDestination(address, through: input)
     }
     switch destination {
-    case .local, .broadcast, .unreachable: return .value(0)
+    case .local, .unreachable: return .value(0)
     case .ambiguous: return .unknown(fixedReasons.route)
-    case .device(let device):
+    case .device(let device), .broadcast(let device):
       if query.isInputBound, device != input { return .value(0) }
       switch query.result {
       case .presence: return .value(1)

@@ -25,6 +25,7 @@ extension TraceEntry {
   ///   - ruleset: The ruleset that was simulated.
   ///   - firewall: The firewall's name in the scenario file.
   ///   - ruleText: How a rule is written.
+  /// - Returns: The step with the rule's citation.
   package func traceStep(
     in ruleset: Ruleset, firewall: String, ruleText: (RuleLocation) -> String
   ) -> TraceStep {

@@ -116,7 +116,8 @@ package struct IPv4Header: Hashable, Sendable {
 
 extension IPv4Header: CustomStringConvertible {
   package var description: String {
-    var text = "IPv4 \(source) > \(destination) \(transport) ttl \(timeToLive) length \(totalLength)"
+    var text =
+      "IPv4 \(source) > \(destination) \(transport) ttl \(timeToLive) length \(totalLength)"
     if hasMoreFragments || fragmentOffset > 0 { text += " fragment at \(Int(fragmentOffset) * 8)" }
     if !options.isEmpty { text += " options \(options.count) bytes" }
     return text
