@@ -89,8 +89,8 @@ package struct Cube: Hashable, Sendable {
   /// - Parameters:
   ///   - others: What is taken away.
   ///   - domain: Every value of a dimension.
-  ///   - budget: The most pieces that may be needed on the way.
-  /// - Returns: Nil if more than `budget` pieces were needed on the way.
+  ///   - budget: How many pieces may stand at one time.
+  /// - Returns: nil if more than `budget` pieces were needed on the way.
   package func subtracting(
     _ others: [Cube], domain: (Dimension) -> IntervalSet, budget: Int
   ) -> [Cube]? {

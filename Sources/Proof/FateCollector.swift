@@ -17,6 +17,8 @@ package struct FateCollector: Sendable {
   package var sawUntracked = false
   /// Whether addresses of packets that passed were translated, and by which rule.
   package var translatedBy: RuleLocation?
+  /// Whether every leaf is kept, definite or not.
+  package var keepsAll = false
   /// Whether packets from a host to itself count too.
   package var countsOneHostAlone = false
   /// Why the question was not followed to its end; nil where it was.
@@ -37,7 +39,7 @@ package struct FateCollector: Sendable {
   /// A host is never asked about itself, so a leaf that holds one address on both ends is left out.
   package mutating func take(_ leaf: Leaf, isDefinite: Bool) {
     if !countsOneHostAlone, leaf.state.cube.isOneHostAlone { return }
-    guard isDefinite else {
+    guard isDefinite, !keepsAll else {
       doubtful.append(leaf)
       return
     }

@@ -231,6 +231,9 @@ extension DimensionRegister {
   /// `IPS_SRC_NAT` and `IPS_DST_NAT` (include/uapi/linux/netfilter/nf_conntrack_common.h).
   private static let translatedBits: UInt128 = 0x30
 
+  /// `IPS_SEEN_REPLY` and `IPS_CONFIRMED`.
+  private static let answeredBits: UInt128 = 0xA
+
   /// The status words that a new, unconfirmed entry can have.
   ///
   /// The bits `IPS_SRC_NAT_DONE` and `IPS_DST_NAT_DONE` say that nat chains were asked; the others
@@ -274,8 +277,17 @@ extension DimensionRegister {
           mayBeTranslated ? "ct status (translated or not)" : "ct status",
           domain: Self.openingStatus(mayBeTranslated: mayBeTranslated))
         return (entry, whole(dimension, 32))
-      case .following: return (entry, .partly(mask: Self.translatedBits, value: 0, width: 32))
-      case .any: return (entry, .unknown(text))
+      case .following:
+        return (
+          entry,
+          .partly(
+            mask: Self.translatedBits | Self.answeredBits, value: Self.answeredBits, width: 32)
+        )
+      case .any(let isEstablished):
+        guard isEstablished else { return (entry, .unknown(text)) }
+        return (
+          entry, .partly(mask: Self.answeredBits, value: Self.answeredBits, width: 32)
+        )
       }
     case .mark:
       return (entry, whole(connectionMark, 32))
@@ -284,8 +296,9 @@ extension DimensionRegister {
     case .transportProtocol:
       return (entry, whole(.transportProtocol, 8))
     case .sourceAddress, .destinationAddress, .sourcePort, .destinationPort:
-      if context.connection == .any || context.connection == .opening(mayBeTranslated: true) {
-        return (entry, .unknown(text))
+      switch context.connection {
+      case .any, .opening(mayBeTranslated: true): return (entry, .unknown(text))
+      case .opening(mayBeTranslated: false), .following: break
       }
       if key.key == .sourcePort || key.key == .destinationPort {
         return (entry, whole(endpoint(key, context, .transportWord0, .transportWord1), 16))

@@ -42,7 +42,7 @@ extension FlowPath {
   ///   - flow: What is asked.
   ///   - placements: Where each of the prover's firewalls stands.
   ///   - interfaces: Which interface hosts are reached through.
-  /// - Returns: Paths that have no packet in common and together all packets of the flow.
+  /// - Returns: disjoint paths that together hold every packet of the flow.
   package static func paths(
     of flow: Flow, placements: [FirewallDeclaration.Placement],
     interfaces: [InterfaceAssignment]

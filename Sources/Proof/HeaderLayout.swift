@@ -52,9 +52,9 @@ enum HeaderLayout {
     Interval(0), Interval(0x2000), Interval(0x4000), Interval(0x6000),
   ])
 
-  /// The header of IPv6.
+  /// Source: RFC 8200 §3.
   ///
-  /// Source: RFC 8200 §3. The next-header octet is read apart: it need not be the transport's.
+  /// The next-header octet is read apart: it need not be the transport's.
   static let ipv6: [HeaderSegment] = [
     HeaderSegment(range: 0..<4, content: .constant(6)),
     HeaderSegment(range: 4..<12, content: .field("ip6 traffic-class", IntervalSet(bitWidth: 8))),

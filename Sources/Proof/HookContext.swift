@@ -9,10 +9,18 @@ package struct HookContext: Hashable, Sendable {
     case opening(mayBeTranslated: Bool)
     /// They follow packets that passed untranslated, in one direction.
     case following(isReply: Bool)
-    /// Nothing.
-    case any
+    /// Nothing but, perhaps, that an answer was seen before.
+    case any(isEstablished: Bool)
 
     var isReply: Bool { self == .following(isReply: true) }
+
+    /// Whether earlier packets may have bound the connection to other addresses.
+    var mayBeBound: Bool {
+      switch self {
+      case .any: true
+      case .opening, .following: false
+      }
+    }
   }
 
   package var family: IPFamily

@@ -11,6 +11,34 @@ extension RulesetWalk {
     let base: BaseChain
   }
 
+  /// What runs at one priority of a hook.
+  private enum Entry {
+    case chain(BaseChainReference)
+    /// Address translation: what is bound already, then the nat chains by their own priorities.
+    case translation([BaseChainReference])
+
+    /// The table whose chains keep their order among themselves; nil for translation.
+    var table: Int? {
+      switch self {
+      case .chain(let reference): reference.table
+      case .translation: nil
+      }
+    }
+  }
+
+  /// The priority at which the kernel translates addresses.
+  ///
+  /// Chains of type nat run there whatever their own priority, which only orders them among
+  /// themselves. Source: net/ipv4/netfilter/nf_nat_l3proto_ipv4.c before 4.18, since then
+  /// net/netfilter/nf_nat_proto.c, `nf_nat_ipv4_ops`; include/uapi/linux/netfilter_ipv4.h.
+  private static func translationPriority(at hook: Hook) -> Int? {
+    switch hook {
+    case .prerouting, .output: -100
+    case .input, .postrouting: 100
+    case .forward, .ingress, .egress: nil
+    }
+  }
+
   /// The priority at which connection tracking looks packets up (`NF_IP_PRI_CONNTRACK`).
   private static let trackingPriority = -200
 
@@ -28,23 +56,19 @@ extension RulesetWalk {
     hook context: HookContext, _ states: [PacketState], connectionState: IntervalSet,
     isLast: Bool, _ collector: inout FateCollector, _ register: inout DimensionRegister
   ) -> [PacketState] {
-    var groups = baseChains(at: context)
+    let groups = entries(at: context)
     var here = states
     let isFirst = context.hook == .prerouting || context.hook == .output
     var isTracked = !isFirst
-    if isFirst {
+    if isFirst || context.hook == .ingress {
       for index in here.indices {
         here[index].cube.assign(IntervalSet(ConnectionBits.invalid), to: .connectionState)
       }
     }
-    if context.hook == .ingress {
-      isTracked = true
-    }
-    while let group = groups.first {
-      groups.removeFirst()
-      let priority = group[0].base.priority
-      if !isTracked, priority >= Self.trackingPriority {
-        if priority > Self.trackingPriority {
+    for index in here.indices { here[index].isBoundAtHook = false }
+    for (position, group) in groups.enumerated() {
+      if !isTracked, group.priority >= Self.trackingPriority {
+        if group.priority > Self.trackingPriority {
           for index in here.indices { track(&here[index], connectionState) }
           isTracked = true
         } else {
@@ -56,9 +80,9 @@ extension RulesetWalk {
         }
       }
       here = run(
-        group, here, context, isLast: isLast && groups.isEmpty, &collector, &register)
-      if collector.overflow != nil { return [] }
-      if here.isEmpty { return [] }
+        group.entries, group.priority, here, context,
+        isLast: isLast && position == groups.count - 1, &collector, &register)
+      if collector.overflow != nil || here.isEmpty { return [] }
     }
     if !isTracked {
       for index in here.indices { track(&here[index], connectionState) }
@@ -101,9 +125,10 @@ extension RulesetWalk {
     }
   }
 
-  /// The base chains that see packets of a hook, in groups of equal priority, rising.
-  private func baseChains(at context: HookContext) -> [[BaseChainReference]] {
-    var found: [BaseChainReference] = []
+  /// What runs at a hook, in groups of equal priority, rising.
+  private func entries(at context: HookContext) -> [(priority: Int, entries: [Entry])] {
+    var filters: [BaseChainReference] = []
+    var translations: [BaseChainReference] = []
     for (tableIndex, table) in ruleset.tables.enumerated() where !table.isDormant {
       let isSeen: Bool
       switch context.hook {
@@ -115,63 +140,112 @@ extension RulesetWalk {
       guard isSeen else { continue }
       for (chainIndex, chain) in table.chains.enumerated() {
         guard let base = chain.base, base.hook == context.hook else { continue }
-        found.append(BaseChainReference(table: tableIndex, chain: chainIndex, base: base))
+        let reference = BaseChainReference(table: tableIndex, chain: chainIndex, base: base)
+        if base.kind == .nat { translations.append(reference) } else { filters.append(reference) }
       }
     }
-    let priorities = Set(found.map(\.base.priority)).sorted()
-    return priorities.map { priority in found.filter { $0.base.priority == priority } }
+    var groups: [Int: [Entry]] = [:]
+    for filter in filters { groups[filter.base.priority, default: []].append(.chain(filter)) }
+    let mayBeBound = hasTranslations && context.connection.mayBeBound
+    if let priority = Self.translationPriority(at: context.hook),
+      !translations.isEmpty || mayBeBound
+    {
+      groups[priority, default: []].append(.translation(translations))
+    }
+    return groups.keys.sorted().map { ($0, groups[$0] ?? []) }
   }
 
-  /// Runs base chains of equal priority.
+  /// Runs what has one priority.
   ///
   /// Of one table's chains the one registered last runs first; across tables the order is not in
   /// the listing, so where it can matter every order is tried.
   private mutating func run(
-    _ group: [BaseChainReference], _ states: [PacketState], _ context: HookContext, isLast: Bool,
-    _ collector: inout FateCollector, _ register: inout DimensionRegister
+    _ group: [Entry], _ priority: Int, _ states: [PacketState], _ context: HookContext,
+    isLast: Bool, _ collector: inout FateCollector, _ register: inout DimensionRegister
   ) -> [PacketState] {
-    let orders: [[BaseChainReference]]
-    if group.count == 1 {
-      orders = [group]
-    } else if Set(group.map(\.table)).count == 1 || !orderMatters(group) {
-      orders = [group.reversed()]
-    } else if group.count <= 4 {
-      orders = permutations(group)
-    } else {
-      let location = RuleLocation(table: group[0].table, chain: group[0].chain, rule: nil)
-      let reason = "the order of \(group.count) base chains of priority \(group[0].base.priority)"
-      for state in states { finish(state, .unknown(reason), location, &collector, register) }
+    let newestFirst = Array(group.reversed())
+    let isOrdered = Set(group.map(\.table)).count == 1
+    guard group.count > 1, !isOrdered, group.contains(where: { changesPackets($0) }) else {
+      return run(inOrder: newestFirst, states, context, isLast: isLast, &collector, &register)
+    }
+    guard group.count <= 4 else {
+      let reason = "the order of \(group.count) base chains of priority \(priority)"
+      for state in states { finish(state, .unknown(reason), nil, &collector, register) }
       return []
     }
-    guard orders.count > 1 else {
-      return run(inOrder: orders[0], states, context, isLast: isLast, &collector, &register)
-    }
+    let orders = permutations(newestFirst)
     let order = register.variable(
-      "the order of base chains of priority \(group[0].base.priority)", valueCount: orders.count,
+      "the order of base chains of priority \(priority)", valueCount: orders.count,
       kind: .unknown)
     var passed: [PacketState] = []
-    for (index, chains) in orders.enumerated() {
+    for (index, entries) in orders.enumerated() {
       let ordered = states.map { state in
         var state = state
         state.cube.assign(IntervalSet(UInt128(index)), to: order)
         return state
       }
-      passed += run(inOrder: chains, ordered, context, isLast: isLast, &collector, &register)
+      passed += run(inOrder: entries, ordered, context, isLast: isLast, &collector, &register)
     }
     merge(&passed)
     return passed
   }
 
   private mutating func run(
-    inOrder chains: [BaseChainReference], _ states: [PacketState], _ context: HookContext,
-    isLast: Bool, _ collector: inout FateCollector, _ register: inout DimensionRegister
+    inOrder entries: [Entry], _ states: [PacketState], _ context: HookContext, isLast: Bool,
+    _ collector: inout FateCollector, _ register: inout DimensionRegister
   ) -> [PacketState] {
     var here = states
-    for (position, chain) in chains.enumerated() {
-      here = run(
-        chain, here, context, isLast: isLast && position == chains.count - 1, &collector,
-        &register)
+    for (position, entry) in entries.enumerated() {
+      let isLastEntry = isLast && position == entries.count - 1
+      switch entry {
+      case .chain(let chain):
+        here = run(chain, here, context, isLast: isLastEntry, &collector, &register)
+      case .translation(let chains):
+        here = translate(chains, here, context, isLast: isLastEntry, &collector, &register)
+      }
       if here.isEmpty || collector.overflow != nil { return [] }
+    }
+    return here
+  }
+
+  /// Address translation: packets of bound connections first, then the nat chains for new ones.
+  private mutating func translate(
+    _ chains: [BaseChainReference], _ states: [PacketState], _ context: HookContext, isLast: Bool,
+    _ collector: inout FateCollector, _ register: inout DimensionRegister
+  ) -> [PacketState] {
+    var here = states
+    if hasTranslations, context.connection.mayBeBound, tracking.runs(for: context.family) {
+      // Known connections keep their translation, and which it is nobody tells.
+      let bound = Constraint(
+        .connectionState,
+        IntervalSet([Interval(ConnectionBits.established), Interval(ConnectionBits.related)]),
+        domain: register.domain(of: .connectionState, in: context.family))
+      here = here.flatMap { state in
+        let (inside, outside) = state.cube.split(by: [bound])
+        var states = outside.map { state.with($0) }
+        if let inside {
+          var altered = state.with(inside)
+          for dimension: Dimension in [
+            .sourceAddress, .destinationAddress, .transportWord0, .transportWord1,
+          ] {
+            altered.forget(dimension, domain: register.domain(of: dimension, in: context.family))
+          }
+          states.append(altered)
+        }
+        return states
+      }
+    }
+    let priorities = Set(chains.map(\.base.priority)).sorted()
+    for (position, priority) in priorities.enumerated() {
+      let group = chains.filter { $0.base.priority == priority }.map { Entry.chain($0) }
+      here = run(
+        group, priority, here, context, isLast: isLast && position == priorities.count - 1,
+        &collector, &register)
+      if here.isEmpty || collector.overflow != nil { return [] }
+    }
+    if isLast, priorities.isEmpty {
+      for state in here { finish(state, .accepted, nil, &collector, register) }
+      return []
     }
     return here
   }
@@ -188,7 +262,7 @@ extension RulesetWalk {
     for state in states {
       if base.kind == .nat {
         // Only the first packet of a tracked flow enters a nat chain.
-        guard tracking.runs(for: family) else {
+        guard tracking.runs(for: family), !state.isBoundAtHook else {
           bypassing.append(state)
           continue
         }
@@ -263,11 +337,14 @@ extension RulesetWalk {
     bypassing.append(without)
   }
 
-  /// Whether what one chain of a group does can change what another decides.
-  private func orderMatters(_ group: [BaseChainReference]) -> Bool {
-    group.contains { reference in
+  /// Whether what an entry does can change what another decides.
+  private func changesPackets(_ entry: Entry) -> Bool {
+    switch entry {
+    case .chain(let reference):
       var seen: Set<Int> = []
       return changesPackets(reference.table, reference.chain, &seen)
+    case .translation(let chains):
+      return hasTranslations || chains.contains { changesPackets(.chain($0)) }
     }
   }
 
@@ -305,12 +382,16 @@ extension RulesetWalk {
     }
   }
 
-  /// Every order of a few chains.
-  private func permutations(_ group: [BaseChainReference]) -> [[BaseChainReference]] {
-    guard group.count > 1 else { return [group] }
-    return group.indices.flatMap { index in
-      var rest = group
-      let first = rest.remove(at: index)
+  /// Every order of a few entries that keeps each table's own.
+  private func permutations(_ left: [Entry]) -> [[Entry]] {
+    guard !left.isEmpty else { return [[]] }
+    return left.indices.flatMap { index -> [[Entry]] in
+      let first = left[index]
+      if first.table != nil, left[..<index].contains(where: { $0.table == first.table }) {
+        return []
+      }
+      var rest = left
+      rest.remove(at: index)
       return permutations(rest).map { [first] + $0 }
     }
   }
@@ -360,6 +441,19 @@ extension RulesetWalk {
               .duplicate, .diverts:
               false
             }
+          }
+        }
+      }
+    }
+  }
+
+  /// Whether some rule translates addresses.
+  static func translates(_ ruleset: Ruleset) -> Bool {
+    ruleset.tables.contains { table in
+      table.chains.contains { chain in
+        chain.rules.contains { rule in
+          rule.statements.contains { statement in
+            if case .translate = statement { true } else { false }
           }
         }
       }

@@ -22,13 +22,13 @@ struct MatchConditions {
     case .expression:
       return unknown(match)
     case .value(let value):
-      return comparison(match, accepted(match.operator, value, width: 128), &register)
+      return comparison(match, value, &register)
     case .range(let interval):
       switch match.operator {
       case .equal, .anyBit:
-        return comparison(match, IntervalSet(interval), &register)
+        return test(match.left, IntervalSet(interval), isNegated: false, match, &register)
       case .notEqual:
-        return comparison(match, IntervalSet(interval), isNegated: true, &register)
+        return test(match.left, IntervalSet(interval), isNegated: true, match, &register)
       case .less, .greater, .lessOrEqual, .greaterOrEqual, .noBit:
         return unknown(match)
       }
@@ -39,41 +39,32 @@ struct MatchConditions {
     Condition(guards: [], test: .unknown(RulePrinter(table).text(of: match)))
   }
 
-  /// The values that an operator accepts; nil for the operators on bits.
-  private func accepted(
-    _ operator: Match.Operator, _ value: UInt128, width: Int
-  ) -> IntervalSet? {
-    let all = IntervalSet(bitWidth: width)
-    switch `operator` {
-    case .equal: return IntervalSet(value)
-    case .notEqual: return all.subtracting(IntervalSet(value))
-    case .less: return value == 0 ? .empty : IntervalSet(Interval(0, value - 1))
-    case .lessOrEqual: return IntervalSet(Interval(0, value))
-    case .greater: return value == .max ? .empty : IntervalSet(Interval(value + 1, .max))
-    case .greaterOrEqual: return IntervalSet(Interval(value, .max))
-    case .anyBit, .noBit: return nil
-    }
-  }
-
-  /// A comparison of a single value; `values` are those that make it true, nil for bit tests.
+  /// A comparison with one value.
   private func comparison(
-    _ match: Match, _ values: IntervalSet?, isNegated: Bool = false,
-    _ register: inout DimensionRegister
+    _ match: Match, _ right: UInt128, _ register: inout DimensionRegister
   ) -> Condition {
-    guard case .value(let right) = match.right else {
-      return test(match.left, values ?? .empty, isNegated: isNegated, match, &register)
-    }
+    let left = match.left
     switch match.operator {
+    case .equal:
+      return test(left, IntervalSet(right), isNegated: false, match, &register)
+    case .notEqual:
+      return test(left, IntervalSet(right), isNegated: true, match, &register)
+    case .less:
+      let below = right == 0 ? .empty : IntervalSet(Interval(0, right - 1))
+      return test(left, below, isNegated: false, match, &register)
+    case .lessOrEqual:
+      return test(left, IntervalSet(Interval(0, right)), isNegated: false, match, &register)
+    case .greater:
+      return test(left, IntervalSet(Interval(0, right)), isNegated: true, match, &register)
+    case .greaterOrEqual:
+      let below = right == 0 ? .empty : IntervalSet(Interval(0, right - 1))
+      return test(left, below, isNegated: true, match, &register)
     case .anyBit:
       return test(
-        .masked(match.left, mask: right, flip: 0), IntervalSet(0), isNegated: true, match,
-        &register)
+        .masked(left, mask: right, flip: 0), IntervalSet(0), isNegated: true, match, &register)
     case .noBit:
       return test(
-        .masked(match.left, mask: right, flip: 0), IntervalSet(0), isNegated: false, match,
-        &register)
-    case .equal, .notEqual, .less, .greater, .lessOrEqual, .greaterOrEqual:
-      return test(match.left, values ?? .empty, isNegated: isNegated, match, &register)
+        .masked(left, mask: right, flip: 0), IntervalSet(0), isNegated: false, match, &register)
     }
   }
 
@@ -127,6 +118,12 @@ struct MatchConditions {
       return decided(values.contains(value & fieldMask ^ flip))
     case .partly(let known, let value, let width):
       let mask = fieldMask & Proof.mask(width)
+      if mask & ~known != 0,
+        let agreeing = values.filtered({ ($0 ^ flip) & mask & known == value & mask & known }),
+        agreeing.isEmpty
+      {
+        return decided(false)
+      }
       guard mask & ~known == 0 else {
         return Condition(
           guards: guards, test: .unknown(RulePrinter(table).text(of: match)))

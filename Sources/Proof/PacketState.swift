@@ -17,6 +17,8 @@ package struct PacketState: Sendable {
   package var translations: Set<Translation.Kind> = []
   /// Whether the destination was rewritten, so that routing may take another way.
   package var isRerouted = false
+  /// Whether a nat chain of the hook has bound the connection, so that no other is asked.
+  package var isBoundAtHook = false
   /// Whether what a route chain changed may lead out of another interface.
   package var mayTakeAnotherRoute = false
   /// Whether the connection is looked up in a zone of its own.

@@ -44,12 +44,12 @@ struct PhasePackets {
   /// The packets that open a connection to a service.
   ///
   /// - Parameters:
-  ///   - service: What is asked of the destination.
+  ///   - service: What is connected to.
   ///   - flow: The line that asks.
-  ///   - family: The family of the packets.
-  ///   - mustWork: Whether the connection is expected to work; then port 0, which nothing can listen
-  ///     on or send from (RFC 6335 §6), is not asked about.
-  /// - Returns: The packets of each protocol; none where the family does not have the service.
+  ///   - family: The address family.
+  ///   - mustWork: Whether the connection is expected to work; then port 0, which nothing can
+  ///     listen on or send from (RFC 6335 §6), is not asked about.
+  /// - Returns: the kinds of packets, none where the family does not have the service.
   static func opening(_ service: Service, of flow: Flow, in family: IPFamily, mustWork: Bool)
     -> [Transport]
   {

@@ -103,8 +103,16 @@ extension RulesetWalk {
   /// What becomes of one packet at one hook, and what decided.
   ///
   /// Gates count as not known.
+  ///
+  /// - Parameters:
+  ///   - question: The packet and the hook.
+  ///   - isWidened: Whether the packet is asked about in the midst of all packets with other
+  ///     addresses, ports and interfaces; the answer is then read off the part it falls into.
+  ///   - register: The dimensions of the question.
+  /// - Returns: the fate, and the rule or policy that decided; a fate that is not known where the
+  ///   widened question falls into too many parts.
   package mutating func fate(
-    of question: PointQuestion, _ register: inout DimensionRegister
+    of question: PointQuestion, isWidened: Bool = false, _ register: inout DimensionRegister
   ) -> (fate: Leaf.Fate, location: RuleLocation?) {
     register.forgetVariables()
     gates = .unknown
@@ -113,28 +121,55 @@ extension RulesetWalk {
     defer { followsRouting = true }
     var collector = FateCollector()
     collector.countsOneHostAlone = true
+    collector.keepsAll = true
     let context = HookContext(
       family: question.family, hook: question.hook,
       connection: question.connectionState == ConnectionBits.new
-        ? .opening(mayBeTranslated: true) : .any,
+        ? .opening(mayBeTranslated: true)
+        : .any(isEstablished: question.connectionState == ConnectionBits.established),
       hasInputDevice: question.inputName != nil, hasOutputDevice: question.outputName != nil,
       coversUnusualPackets: false, mayHaveOptions: false)
-    let state = question.state(in: &register)
+    let point = question.state(in: &register)
+    var state = point
+    if isWidened {
+      for dimension: Dimension in [
+        .sourceAddress, .destinationAddress, .transportWord0, .transportWord1,
+      ] {
+        state.cube.assign(register.domain(of: dimension, in: question.family), to: dimension)
+      }
+      if question.inputName != nil {
+        state.cube.assign(IntervalSet(bitWidth: 128), to: .inputName)
+      }
+    }
     let passed = walk(
       hook: context, [state], connectionState: IntervalSet(question.connectionState),
       isLast: false, &collector, &register)
     for state in passed { finish(state, .accepted, nil, &collector, register) }
-    return collector.onlyFate(register)
+    return collector.onlyFate(of: point.cube, register)
+  }
+}
+
+extension PacketState {
+  /// Whether a packet was among these when they arrived.
+  fileprivate func held(_ point: Cube) -> Bool {
+    (0..<Dimension.coreCount).allSatisfy { index in
+      let dimension = Dimension(rawValue: index)
+      // The connection's state and the mark are the host's, and not in the packet.
+      if dimension == .connectionState || dimension == .mark { return true }
+      let arrived = original.first { $0.dimension == dimension }?.set ?? cube[dimension]
+      guard let value = point[dimension]?.onlyValue, let arrived else { return true }
+      return arrived.contains(value)
+    }
   }
 }
 
 extension FateCollector {
-  /// The fate that all leaves share, whatever the unknowns are.
+  /// The fate that all leaves which hold a packet share, whatever the unknowns are.
   fileprivate func onlyFate(
-    _ register: DimensionRegister
+    of point: Cube, _ register: DimensionRegister
   ) -> (fate: Leaf.Fate, location: RuleLocation?) {
     if let overflow { return (.unknown(overflow), nil) }
-    let leaves = ([accepted, dropped].compactMap { $0 } + rejected) + doubtful
+    let leaves = doubtful.filter { $0.state.held(point) }
     guard let first = leaves.first else { return (.unknown("no leaf"), nil) }
     if leaves.allSatisfy({ $0.fate == first.fate }) { return (first.fate, first.location) }
     if leaves.allSatisfy({ $0.fate.isRefusal }) { return (.dropped, first.location) }

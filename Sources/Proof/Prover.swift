@@ -74,7 +74,10 @@ package struct Prover: Sendable {
     let gates: RulesetWalk.GatePolicy = mustWork ? .notExceeded : .either
     var question = PhaseQuestion(
       path: path, transport: transport, phase: .first, coversUnusualPackets: !mustWork,
-      connection: flow.state == .new ? .opening(mayBeTranslated: false) : .any, gates: gates)
+      connection: flow.state == .new
+        ? .opening(mayBeTranslated: false)
+        : .any(isEstablished: flow.state == .established),
+      gates: gates)
     let first = follow(question)
     let judgement = first.judgement(
       wanting: flow.expectation.accepts, register, in: path.family)

@@ -342,6 +342,7 @@ extension RulesetWalk {
     _ register: DimensionRegister
   ) {
     state.translations.insert(translation.kind)
+    state.isBoundAtHook = true
     let changed: [Dimension]
     switch translation.kind {
     case .source, .masquerade:

@@ -32,6 +32,8 @@ package struct RulesetWalk: Sendable {
   let tracking: Tracking
   /// Whether some rule takes packets out of tracking, translates them or moves their zone.
   let changesConnections: Bool
+  /// Whether some rule translates addresses.
+  let hasTranslations: Bool
 
   struct ChainKey: Hashable {
     let table: Int
@@ -44,6 +46,7 @@ package struct RulesetWalk: Sendable {
     self.firewall = firewall
     tracking = Tracking(ruleset)
     changesConnections = Self.connectionsChange(in: ruleset)
+    hasTranslations = Self.translates(ruleset)
   }
 
   /// The base chain that is running, and the packets it let pass.
@@ -177,7 +180,7 @@ extension PacketState {
     unknownDimensions == other.unknownDimensions && original == other.original
       && translations == other.translations && isRerouted == other.isRerouted
       && mayTakeAnotherRoute == other.mayTakeAnotherRoute
-      && hasOwnZone == other.hasOwnZone
+      && hasOwnZone == other.hasOwnZone && isBoundAtHook == other.isBoundAtHook
   }
 }
 

@@ -31,13 +31,14 @@ struct ConnectionTable: Sendable {
   private var flows: [Flow: Bool] = [:]
   private var translated: [Flow] = []
   private var addresses: Set<UInt128> = []
-  /// Set where a flow was opened of which both ends were translated.
+  /// Set where a flow was opened that cannot be recognised again: both its ends were translated,
+  /// or it lies in a zone.
   private var hidesReplies = false
 
   var isEmpty: Bool { flows.isEmpty && translated.isEmpty && !hidesReplies }
 
-  mutating func confirm(_ flow: Flow, isTranslated: Bool, isDoublyTranslated: Bool) {
-    if isDoublyTranslated { hidesReplies = true }
+  mutating func confirm(_ flow: Flow, isTranslated: Bool, isHidden: Bool) {
+    if isHidden { hidesReplies = true }
     if isTranslated { translated.append(flow) }
     addresses.insert(flow.source)
     addresses.insert(flow.destination)
@@ -193,13 +194,8 @@ extension Simulator {
       guard coverage == 0 || coverage >= 8, coverage <= count, hasChecksum else {
         return .known(.invalid)
       }
-      let covered = coverage == 0 ? nil : coverage
-      if checksIn,
-        !layout.isChecksumValid(of: .udplite, from: start, coverage: covered, in: packet.bytes)
-      {
-        return .known(.invalid)
-      }
-      return .known(.new)
+      // Kernels differ in how they sum what the checksum covers.
+      return .unknown
     case (.icmp, .ipv4):
       guard count >= 8 else { return .known(.invalid) }
       if checksIn, !layout.isChecksumValid(of: .icmp, from: start, in: packet.bytes) {
@@ -215,11 +211,14 @@ extension Simulator {
         return .known(.invalid)
       }
       switch packet.bytes[start] {
-      case 130...136, 143: return .known(.untracked)
+      case 130...136, 143, 151, 152: return .known(.untracked)
       case 128, 139: return .known(.new)
       case 137: return .unknown
       default: return .known(.invalid)
       }
+    case (.icmp, .ipv6), (.icmpv6, .ipv4): return .known(.invalid)
+    // "No next header": there is no protocol to track.
+    case (_, .ipv6) where transport == 59: return .known(.invalid)
     case (.sctp, _) where count < 12: return .known(.invalid)
     case (.sctp, _), (.dccp, _), (.gre, _): return .unknown
     case (.ah, .ipv6):
@@ -320,8 +319,10 @@ extension Simulator {
     switch key {
     case .direction: return .value(0)
     case .status:
-      // The kernel's own marks of finished translation, and translation itself where it ran.
-      var unknownBits: UInt128 = 0x180
+      // The kernel's own marks of finished translation, of timeouts and of helpers, and translation
+      // itself where it ran.
+      var unknownBits: UInt128 = 0x2580
+      if isReturning { unknownBits |= 8 }
       if environment.isTranslated { unknownBits |= 0x30 }
       if packet.state != nil || !connections.isEmpty { unknownBits |= 0x3FFF & ~0x6 }
       return .partial(0, unknown: unknownBits, fixedReasons.connectionKey)

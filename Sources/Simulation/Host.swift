@@ -82,7 +82,8 @@ extension Host {
   /// Where a route leads.
   enum Destination: Hashable {
     case local(InterfaceName)
-    case broadcast
+    /// The broadcast address of a device's network.
+    case broadcast(InterfaceName)
     case device(InterfaceName)
     case unreachable
     /// More than one route would do.
@@ -110,7 +111,9 @@ extension Host {
         let network = IPPrefix(containing: own.address, length: own.length)
         switch address.family {
         case .ipv4:
-          if own.length < 31, network.interval.upper == number { return .broadcast }
+          if own.length < 31, network.interval.upper == number {
+            return .broadcast(interface.name)
+          }
         case .ipv6:
           // The subnet-router anycast address; RFC 4291 §2.6.1.
           if isForwarding, own.length < 127, network.interval.lower == number {

@@ -34,6 +34,8 @@ package struct Program: Sendable {
   var trackingIPv6 = Tracking.off
   /// Whether anything translates addresses.
   var hasTranslations = false
+  /// Whether a statement chooses zones, in which the same ends may have other connections.
+  var setsZones = false
   /// Whether the ruleset has an ingress chain at all.
   var hasIngress = false
   var registerCount = 8

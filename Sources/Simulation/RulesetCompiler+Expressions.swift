@@ -4,7 +4,10 @@ import Rulesets
 extension RulesetCompiler {
   /// Takes the next free register.
   private mutating func allocate() -> UInt8 {
-    precondition(nextRegister < 64, "a statement reads fewer than 64 values")
+    guard nextRegister < Self.registerLimit else {
+      isOverfull = true
+      return UInt8(Self.registerLimit - 1)
+    }
     nextRegister += 1
     return UInt8(nextRegister - 1)
   }
@@ -36,7 +39,7 @@ extension RulesetCompiler {
       for part in parts.dropFirst() { _ = compile(part) }
       return register
     case .lookup(let key, let map):
-      guard let first = compileKey(key), let set = compile(map) else {
+      guard let (first, set) = compileLookup(key, map) else {
         return compileUnknown("the map is not listed")
       }
       let register = allocate()
@@ -70,6 +73,25 @@ extension RulesetCompiler {
       return gather(registers)
     }
     return first
+  }
+
+  /// Compiles a key and the set it is looked up in.
+  ///
+  /// - Returns: Nil, with something emitted that may do anything, where the two do not fit.
+  mutating func compileLookup(
+    _ key: Expression, _ reference: SetReference
+  ) -> (first: UInt8, set: Int32)? {
+    guard let set = compile(reference), let first = compileKey(key) else { return nil }
+    var parts = 1
+    if case .concatenation(let list) = key { parts = list.count }
+    let compiled = program.sets[Int(set)]
+    switch compiled.search {
+    case .missing: return (first, set)
+    case .intervals, .sortedTuples, .listed:
+      if compiled.width == parts { return (first, set) }
+      emit(.unmodelled(reason: program.reason("the key has not the set's parts")))
+      return nil
+    }
   }
 
   private mutating func gather(_ registers: [UInt8]) -> UInt8 {
@@ -109,14 +131,17 @@ extension RulesetCompiler {
         emit(.gate(reason: program.reason("an order between a value and a range")))
       }
     case .values(let values):
-      guard let first = compileKey(match.left) else { return }
+      guard let first = compileKey(match.left), values.count <= Self.registerLimit else {
+        emit(.unmodelled(reason: program.reason("the key has too many parts")))
+        return
+      }
       var set = CompiledSet(search: .sortedTuples, width: values.count)
       set.lowers = values
       set.uppers = values
       program.sets.append(set)
       lookup(Int32(program.sets.count - 1), first, match.operator)
     case .set(let reference):
-      guard let first = compileKey(match.left), let set = compile(reference) else { return }
+      guard let (first, set) = compileLookup(match.left, reference) else { return }
       lookup(set, first, match.operator)
     case .expression(let expression):
       let register = compile(match.left)
@@ -182,9 +207,12 @@ extension RulesetCompiler {
     case .connection(let key):
       switch key.key {
       case .mark: emit(.setConnectionMark(register))
+      case .zone:
+        program.setsZones = true
+        emit(.alterOther)
       case .state, .direction, .status, .expiration, .helper, .label, .sourceAddress,
         .destinationAddress, .sourcePort, .destinationPort, .transportProtocol, .networkProtocol,
-        .bytes, .packets, .zone, .id, .eventmask, .secmark, .averagePacket:
+        .bytes, .packets, .id, .eventmask, .secmark, .averagePacket:
         emit(.alterOther)
       }
     case .option(let option):

@@ -29,6 +29,9 @@ extension RulesetCompiler {
 
   private mutating func compile(_ contents: SetContents, hasTimeout: Bool) -> Int32 {
     let width = max(1, contents.keyTypes.count)
+    guard width <= Self.registerLimit, dataWidth(contents) <= Self.registerLimit else {
+      return compileMissing("a set with so many parts")
+    }
     let elements = ordered(contents, width: width)
     let isExact = elements.allSatisfy { $0.key.allSatisfy { $0.lower == $0.upper } }
     var set = CompiledSet(

@@ -15,6 +15,9 @@ struct RulesetCompiler {
   private var pendingSets: [(set: Int, table: Int, contents: SetContents)] = []
   var table = 0
   var nextRegister = 0
+  /// Whether the statement at hand reads more values than there are registers.
+  var isOverfull = false
+  static let registerLimit = 64
 
   init(_ ruleset: Ruleset) {
     self.ruleset = ruleset
@@ -45,7 +48,8 @@ struct RulesetCompiler {
     }
     for pending in pendingSets { resolveVerdicts(pending.set, pending.table, pending.contents) }
     pendingSets = []
-    program.registerCount = max(program.registerCount, 64)
+    // A set's key or data may reach past the last register that a statement may begin with.
+    program.registerCount = 3 * Self.registerLimit
     planHooks()
   }
 
@@ -61,7 +65,12 @@ struct RulesetCompiler {
     }
     for statement in rule.statements {
       nextRegister = 0
+      isOverfull = false
+      let start = program.instructions.count
       compile(statement)
+      guard isOverfull else { continue }
+      program.instructions.removeSubrange(start...)
+      emit(.unmodelled(reason: program.reason("it reads more values than can be followed")))
     }
     let next = Int32(program.instructions.count)
     switch program.instructions[start] {
@@ -103,7 +112,7 @@ struct RulesetCompiler {
     case .match(let match): compile(match)
     case .verdict(let verdict): compile(verdict)
     case .verdictMap(let key, let map):
-      guard let first = compileKey(key), let set = compile(map) else { return }
+      guard let (first, set) = compileLookup(key, map) else { return }
       emit(.verdictMap(set: set, first: first))
     case .reject(let rejection, let requiring):
       require(requiring)
@@ -170,7 +179,7 @@ struct RulesetCompiler {
     case .named:
       if isGate { emit(.gate(reason: reason)) }
     case .mapped(let key, let map):
-      guard let first = compileKey(key), let set = compile(map) else { return }
+      guard let (first, set) = compileLookup(key, map) else { return }
       emit(.objectMap(set: set, first: first, gateReason: reason))
     }
     if kind == .synproxy {

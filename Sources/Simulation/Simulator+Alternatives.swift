@@ -124,7 +124,9 @@ extension Simulator {
     /// Not every way was followed to its end.
     var isIncomplete = false
 
-    var areAllDropping: Bool { accepting.isEmpty && !isIncomplete }
+    var areAllDropping: Bool {
+      accepting.isEmpty && !isIncomplete && (drops || !rejections.isEmpty)
+    }
     var areAllAccepting: Bool { !drops && rejections.isEmpty && !isIncomplete }
   }
 

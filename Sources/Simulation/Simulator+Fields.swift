@@ -224,7 +224,8 @@ extension Simulator {
     switch key {
     case .length:
       if environment.flags.contains(.packetUnknown) { return .unknown(fixedReasons.altered) }
-      return .value(UInt128(packet.layout.byteCount))
+      // Padding is cut off only after the ingress hook.
+      return .value(UInt128(hook == .ingress ? packet.bytes.count : packet.layout.byteCount))
     case .nfproto: return .value(packet.layout.isIPv4 ? 2 : 10)
     case .l4proto:
       if environment.flags.contains(.packetUnknown) {
@@ -427,7 +428,9 @@ extension Simulator {
     switch address.family {
     case .ipv4:
       // Groups have no routes of their own; they are looked up as any other address.
-      guard number != 0, number != 0xFFFF_FFFF else { return .unknown(fixedReasons.route) }
+      guard number != 0, number != 0xFFFF_FFFF, number != 0x7FFF_FFFF else {
+        return .unknown(fixedReasons.route)
+      }
     case .ipv6:
       guard number >> 96 != 0, number >> 120 != 0xFF, number >> 118 != 0x3FA else {
         return .unknown(fixedReasons.route)
@@ -439,9 +442,9 @@ extension Simulator {
       destination = host.remoteDestination(address, through: input)
     }
     switch destination {
-    case .local, .broadcast, .unreachable: return .value(0)
+    case .local, .unreachable: return .value(0)
     case .ambiguous: return .unknown(fixedReasons.route)
-    case .device(let device):
+    case .device(let device), .broadcast(let device):
       if query.isInputBound, device != input { return .value(0) }
       switch query.result {
       case .presence: return .value(1)

@@ -21,7 +21,7 @@ extension Simulator {
   ///
   /// - Parameters:
   ///   - location: The chain's table and number in the ruleset.
-  ///   - hook: The hook that the packet is at.
+  ///   - hook: The hook that the chain is at.
   ///   - packet: The packet as it enters the chain.
   /// - Returns: Nil if the chain is no base chain of a table that is awake.
   package mutating func answer(

@@ -11,6 +11,8 @@ extension Simulator {
     var position = Int(start)
     var next = Int(start)
     var rule: Int32 = -1
+    // The kernel loads no chains that run in a circle; a listing could still hold some.
+    var transfers = 0
     while true {
       var isBroken = false
       switch instructions[position] {
@@ -180,6 +182,8 @@ extension Simulator {
             position = Int(target)
             continue
           case .goto(let target):
+            transfers += 1
+            guard transfers < Self.transferLimit else { return giveUp(rule) }
             record(rule, .goto(chain: 0), hook, target)
             position = Int(target)
             continue
@@ -232,6 +236,8 @@ extension Simulator {
         position = Int(target)
         continue
       case .goto(let target):
+        transfers += 1
+        guard transfers < Self.transferLimit else { return giveUp(rule) }
         record(rule, .goto(chain: 0), hook, target)
         position = Int(target)
         continue
@@ -263,7 +269,8 @@ extension Simulator {
           guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
         }
       case .alterOptions(let reason):
-        environment.alter(packet.layout.transportOffset, packet.layout.transportOffset + 60)
+        // The checksum at offset 16, and the options from 20 on.
+        environment.alter(packet.layout.transportOffset + 16, packet.layout.transportOffset + 60)
         guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
       case .alterOther: break
       case .notrack: stopTracking(packet, &environment)

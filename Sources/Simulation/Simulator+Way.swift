@@ -209,9 +209,10 @@ extension Simulator {
     if way.environments.allSatisfy({ $0.flags.contains(.untracked) }) { return }
     connections.confirm(
       flow, isTranslated: way.environments.contains { $0.isTranslated },
-      isDoublyTranslated: way.environments.contains {
-        $0.flags.contains(.sourceTranslated) && $0.flags.contains(.destinationTranslated)
-      })
+      isHidden: program.setsZones
+        || way.environments.contains {
+          $0.flags.contains(.sourceTranslated) && $0.flags.contains(.destinationTranslated)
+        })
   }
 }
 

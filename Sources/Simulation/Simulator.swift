@@ -83,6 +83,8 @@ package struct Simulator: ~Copyable {
   static let explorationLimit = 50_000
   /// The kernel's own limit on nested jumps (NFT_JUMP_STACK_SIZE).
   static let jumpLimit = 16
+  /// How many times a way may change chains without coming back.
+  static let transferLimit = 10_000
 
   mutating func note(_ reason: Int32, _ rule: Int32) {
     guard unknownReason < 0 else { return }

@@ -25,7 +25,7 @@ extension TraceEntry {
   ///   - ruleset: The ruleset that was simulated.
   ///   - firewall: The firewall's name in the scenario file.
   ///   - ruleText: How a rule is written.
-  /// - Returns: What the rule or the policy did, with the rule.
+  /// - Returns: The step with the rule's citation.
   package func traceStep(
     in ruleset: Ruleset, firewall: String, ruleText: (RuleLocation) -> String
   ) -> TraceStep {

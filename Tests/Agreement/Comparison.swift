@@ -13,6 +13,10 @@ struct Comparison {
   private(set) var rulesets = 0
   private(set) var packets = 0
   private(set) var unknown = 0
+  /// Packets that were found in the midst of a divided question, and those whose question was too
+  /// wide to divide.
+  private(set) var widened = 0
+  private(set) var tooWide = 0
   private(set) var disagreements = 0
   /// How many disagreements of one ruleset are printed.
   private let shown = 3
@@ -36,7 +40,17 @@ struct Comparison {
     for _ in 0..<packetCount {
       guard let drawn = source.draw() else { continue }
       let simulated = simulator.answer(at: drawn.question.hook, drawn.packet)
-      let proved = walk.fate(of: drawn.question, &register)
+      var proved = walk.fate(of: drawn.question, &register)
+      if packets % 10 == 0 {
+        // Every tenth packet is asked about among others too, so that the division is held to it.
+        let divided = walk.fate(of: drawn.question, isWidened: true, &register)
+        if case .unknown("the question falls into too many pieces") = divided.fate {
+          tooWide += 1
+        } else {
+          widened += 1
+          if divided.fate != proved.fate { proved = divided }
+        }
+      }
       packets += 1
       if case .unknown = simulated.verdict { unknown += 1 }
       if agree(simulated.verdict, proved.fate) { continue }
@@ -80,6 +94,7 @@ struct Comparison {
     let share = packets == 0 ? 0 : 100 * Double(unknown) / Double(packets)
     return
       "\(rulesets) rulesets, \(packets) packets, \(String(format: "%.1f", share)) % not known, "
+      + "\(widened) of them divided out of a wide question (\(tooWide) too wide), "
       + "\(disagreements) disagreements"
   }
 }

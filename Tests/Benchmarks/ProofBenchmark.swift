@@ -18,7 +18,7 @@ struct ProofBenchmark {
   ///
   /// - Parameter referee: Asked the same questions; its time is printed beside, and answers that
   ///   differ end the run.
-  /// - Throws: What asking the referee failed with.
+  /// - Throws: ``Failure`` where the list cannot be read, or an answer is wrong.
   func run(referee: Referee?) throws {
     let list = RuleList(shape, count: count, family: family, questions: 1_000)
     let bytes = list.json

@@ -21,7 +21,7 @@ struct ListedRule {
   var isAccept: Bool
 }
 
-/// One question: whether every packet from here to there is accepted.
+/// One question, whether every packet from here to there is accepted.
 struct ListedQuestion {
   var source: IPPrefix
   var destination: IPPrefix
