@@ -56,10 +56,17 @@ package struct Cube: Hashable, Sendable {
 
   /// Whether the cube and the box have packets in common.
   package func meets(_ box: [Constraint]) -> Bool {
-    box.allSatisfy { constraint in
-      guard let have = self[constraint.dimension] else { return !constraint.set.isEmpty }
-      return have.overlaps(constraint.set)
+    for constraint in box {
+      let index = constraint.dimension.rawValue
+      if index < Dimension.coreCount {
+        if !core[index].overlaps(constraint.set) { return false }
+      } else if let place = further.firstIndex(where: { $0.dimension == constraint.dimension }) {
+        if !further[place].set.overlaps(constraint.set) { return false }
+      } else if constraint.set.isEmpty {
+        return false
+      }
     }
+    return true
   }
 
   /// The packets inside `box`, and the packets outside it as disjoint cubes.

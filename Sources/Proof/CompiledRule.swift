@@ -22,9 +22,26 @@ struct CompiledRule {
     case diverts(String)
   }
 
-  var actions: [Action]
+  let actions: [Action]
   /// Why the rule may not be in force; nil where it is.
-  var doubt: String?
+  let doubt: String?
+  /// What packets must be for the rule to do anything with them: necessary, not sufficient.
+  private let entry: [Constraint]
+
+  init(actions: [Action], doubt: String?) {
+    self.actions = actions
+    self.doubt = doubt
+    var entry: [Constraint] = []
+    // What is required after the first effect is asked of what that effect left.
+    for action in actions {
+      guard case .require(let condition) = action else { break }
+      entry += condition.box ?? condition.guards
+    }
+    self.entry = entry
+  }
+
+  /// Whether the rule can do anything with packets of a cube; where not, all of them go on.
+  func concerns(_ cube: Cube) -> Bool { cube.meets(entry) }
 }
 
 extension MatchConditions {

@@ -90,12 +90,18 @@ package struct RulesetWalk: Sendable {
       case .rules(let rules):
         for (index, rule) in rules {
           if here.isEmpty || collector.overflow != nil { break }
+          // Most rules are about other packets: these must cost next to nothing.
+          if !here.contains(where: { rule.concerns($0.cube) }) { continue }
           let location = RuleLocation(table: running.table, chain: chain, rule: index)
           var run = RuleRun(
             location: location, context: context, depth: depth, next: [], ended: [])
           let several = here.count
           for state in here {
-            apply(rule, to: state, &run, &running, &collector, &register)
+            if rule.concerns(state.cube) {
+              apply(rule, to: state, &run, &running, &collector, &register)
+            } else {
+              run.next.append(state)
+            }
           }
           here = run.next
           ended += run.ended
