@@ -28,7 +28,7 @@ package struct Prover: Sendable {
 
   package init(firewalls: [Firewall], interfaces: [InterfaceAssignment] = []) {
     self.firewalls = firewalls
-    self.interfaces = interfaces
+    self.interfaces = interfaces.byName
     walks = firewalls.enumerated().map { RulesetWalk($1.ruleset, firewall: $0) }
   }
 
@@ -210,6 +210,28 @@ package struct FlowProof: Sendable {
       }
       for reason in because where !reasons.contains(reason) { reasons.append(reason) }
     }
+  }
+}
+
+extension [InterfaceAssignment] {
+  /// The same with one entry per interface name: a flow is divided by interfaces, not by hosts.
+  ///
+  /// Where several name an address the first one holds.
+  fileprivate var byName: [InterfaceAssignment] {
+    var joined: [InterfaceAssignment] = []
+    var taken = AddressSet.empty
+    for assignment in self {
+      let addresses = assignment.addresses.subtracting(taken)
+      if addresses.isEmpty { continue }
+      taken = taken.union(addresses)
+      if let index = joined.firstIndex(where: { $0.interface == assignment.interface }) {
+        joined[index].addresses = joined[index].addresses.union(addresses)
+      } else {
+        joined.append(
+          InterfaceAssignment(addresses: addresses, interface: assignment.interface))
+      }
+    }
+    return joined
   }
 }
 
