@@ -104,6 +104,12 @@ let package = Package(
         "Scenarios",
       ]),
     .testTarget(name: "EndToEndTests", dependencies: ["LinuxKernel", "portproof"]),
+    .testTarget(
+      name: "ScenarioPacksTests",
+      dependencies: [
+        "Addresses", "Diagnostics", "LinuxKernel", "NftablesFrontend", "Outcomes", "Proof",
+        "Rulesets", "Scenarios", "portproof",
+      ]),
     .testTarget(name: "ReportsTests", dependencies: ["Diagnostics", "Outcomes", "Reports"]),
   ],
   swiftLanguageModes: [.v6]

@@ -87,16 +87,22 @@ package struct DiagnosticRenderer: Sendable {
     let file = sources[label.span.file]
     let position = file.position(of: label.span.lower)
     let lineStart = file.start(ofLine: position.line)
-    let line = String(decoding: file.line(position.line), as: UTF8.self)
+    let lineEnd = lineStart + file.line(position.line).count
+    let from = min(max(label.span.lower, lineStart), lineEnd)
+    let shown = Self.part(of: file.bytes, lineStart..<lineEnd, around: from)
+    let line =
+      (shown.lowerBound > lineStart ? "…" : "")
+      + String(decoding: file.bytes[shown], as: UTF8.self)
+      + (shown.upperBound < lineEnd ? "…" : "")
     let margin = String(repeating: " ", count: gutter)
     let bar = style.styled("|", .frame)
 
     // Tabs stay tabs, so that carets stand under their text whatever the tab width.
-    let leading = line.unicodeScalars.prefix(position.column - 1)
-      .map { $0 == "\t" ? "\t" : " " }.joined()
-    let lineEnd = lineStart + file.line(position.line).count
-    let from = min(max(label.span.lower, lineStart), lineEnd)
-    let covered = file.bytes[from..<min(max(label.span.upper, from), lineEnd)]
+    let before = String(decoding: file.bytes[shown.lowerBound..<from], as: UTF8.self)
+    let leading =
+      (shown.lowerBound > lineStart ? " " : "")
+      + before.unicodeScalars.map { $0 == "\t" ? "\t" : " " }.joined()
+    let covered = file.bytes[from..<min(max(label.span.upper, from), shown.upperBound)]
     let carets = max(1, covered.count { $0 & 0xC0 != 0x80 })
     let number = String(position.line)
     let padding = String(repeating: " ", count: gutter - number.count)
@@ -110,6 +116,18 @@ package struct DiagnosticRenderer: Sendable {
       \(margin) \(bar) \(leading)\(mark)\(words)
 
       """
+  }
+
+  /// The bytes of a line that are shown: all, or those around a place where the line is so long
+  /// that the place would be lost in it, as in a listing that is one line of JSON.
+  private static func part(of bytes: [UInt8], _ line: Range<Int>, around place: Int) -> Range<Int> {
+    guard line.count > 240 else { return line }
+    let isWithin = { (index: Int) in bytes[index] & 0xC0 == 0x80 }
+    var lower = max(line.lowerBound, place - 60)
+    while lower > line.lowerBound, lower < line.upperBound, isWithin(lower) { lower -= 1 }
+    var upper = min(line.upperBound, place + 100)
+    while upper < line.upperBound, isWithin(upper) { upper += 1 }
+    return lower..<upper
   }
 
   /// Control characters of the user's text never reach the terminal as such.

@@ -66,9 +66,11 @@ extension Prover {
       outcome.code = "verdict.\(leaf.fate.code)"
       outcome.message = "\(word)\(by)"
     case .answer:
+      outcome.observed = leaf.fate.observed
       outcome.code = "verdict.answer-\(leaf.fate.code)"
       outcome.message = "the first packet passes, but its answer is \(word)\(by)"
     case .further:
+      outcome.observed = leaf.fate.observed
       outcome.code = "verdict.further-\(leaf.fate.code)"
       outcome.message =
         "the connection opens, but the sender's next packet is \(word)\(by)"
@@ -251,6 +253,15 @@ extension Leaf.Fate {
     case .dropped: "dropped"
     case .rejected: "rejected"
     case .unknown: "not known"
+    }
+  }
+
+  fileprivate var observed: ClaimOutcome.Observed {
+    switch self {
+    case .accepted: .allow
+    case .dropped: .drop
+    case .rejected: .reject
+    case .unknown: .unknown
     }
   }
 

@@ -74,6 +74,9 @@ package struct TerminalReport: Sendable {
       text += texts.style.styled("stopped early: \(reason)", .warning) + "\n"
     }
     let total = run.claims.count
+    if total == 0, run.abortedBecause != nil {
+      return text + "nothing was checked  (\(spokenSeconds(run.seconds)))\n"
+    }
     var parts = ["\(run.count(.passed)) hold\(run.count(.passed) == 1 ? "s" : "")"]
     if run.count(.failed) > 0 {
       parts.append(

@@ -39,6 +39,25 @@ struct DiagnosticRendererTests {
         """)
   }
 
+  @Test func `shows of a very long line what stands around the span`() {
+    let line = String(repeating: "é", count: 500) + "wroker" + String(repeating: "ü", count: 500)
+    let start = String(repeating: "é", count: 500).utf8.count
+    #expect(
+      rendered(line, start, start + 6) == """
+        error[scenario.unknown-name]: no host, group or service is called `wroker`
+          --> prod.scn:1:501
+           |
+         1 | …\(String(repeating: "é", count: 30))wroker\(String(repeating: "ü", count: 47))…
+           |  \(String(repeating: " ", count: 30))^^^^^^ did you mean `worker`?
+           = help: names are case-insensitive
+
+        """)
+    let end = rendered(line, line.utf8.count, line.utf8.count)
+    #expect(end.contains("ü\n"))
+    #expect(end.split(separator: "\n").allSatisfy { $0.count < 200 })
+    #expect(rendered(line, 0, line.utf8.count).split(separator: "\n").allSatisfy { $0.count < 200 })
+  }
+
   @Test(arguments: [(0, 0), (3, 3), (99, 120), (-5, 2)])
   func `survives spans at and past the ends`(lower: Int, upper: Int) {
     #expect(rendered("ab\n", lower, upper).contains("prod.scn:"))

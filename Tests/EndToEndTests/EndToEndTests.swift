@@ -144,7 +144,7 @@ struct EndToEndTests {
       let quiet = try run("check", file, "--only", "nothing", "--quiet")
       #expect(quiet.status == 2)
       #expect(
-        quiet.output == "stopped early: no line carries the tag 'nothing'\n0 lines: 0 hold  "
+        quiet.output == "stopped early: no line carries the tag 'nothing'\nnothing was checked  "
           + (quiet.output.split(separator: "  ").last ?? ""))
     }
   }

@@ -37,7 +37,7 @@ struct TerminalReportTests {
     outcome.claims = []
     outcome.abortedBecause = "interrupted"
     let report = TerminalReport(sources: run.sources, style: .plain, detail: .troubleOnly)
-    #expect(report.render(outcome) == "stopped early: interrupted\n0 lines: 0 hold  (1.52 s)\n")
+    #expect(report.render(outcome) == "stopped early: interrupted\nnothing was checked  (1.52 s)\n")
   }
 
   @Test(arguments: [
