@@ -56,10 +56,17 @@ package struct Cube: Hashable, Sendable {
 
   /// Whether the cube and the box have packets in common.
   package func meets(_ box: [Constraint]) -> Bool {
-    box.allSatisfy { constraint in
-      guard let have = self[constraint.dimension] else { return !constraint.set.isEmpty }
-      return have.overlaps(constraint.set)
+    for constraint in box where !overlaps(constraint.set, in: constraint.dimension) {
+      return false
     }
+    return true
+  }
+
+  private func overlaps(_ set: IntervalSet, in dimension: Dimension) -> Bool {
+    let index = dimension.rawValue
+    if index < Dimension.coreCount { return core[index].overlaps(set) }
+    for entry in further where entry.dimension == dimension { return entry.set.overlaps(set) }
+    return !set.isEmpty
   }
 
   /// The packets inside `box`, and the packets outside it as disjoint cubes.

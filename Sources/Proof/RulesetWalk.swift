@@ -88,9 +88,12 @@ package struct RulesetWalk: Sendable {
         }
         here = next
       case .rules(let rules):
-        for (index, rule) in rules {
+        for position in rules.indices {
           if here.isEmpty || collector.overflow != nil { break }
-          let location = RuleLocation(table: running.table, chain: chain, rule: index)
+          // Most rules concern none of the packets: they are passed over without a copy.
+          guard rules[position].concerns(here) else { continue }
+          let rule = rules[position]
+          let location = RuleLocation(table: running.table, chain: chain, rule: rule.index)
           var run = RuleRun(
             location: location, context: context, depth: depth, next: [], ended: [])
           let several = here.count
