@@ -56,17 +56,17 @@ package struct Cube: Hashable, Sendable {
 
   /// Whether the cube and the box have packets in common.
   package func meets(_ box: [Constraint]) -> Bool {
-    for constraint in box {
-      let index = constraint.dimension.rawValue
-      if index < Dimension.coreCount {
-        if !core[index].overlaps(constraint.set) { return false }
-      } else if let place = further.firstIndex(where: { $0.dimension == constraint.dimension }) {
-        if !further[place].set.overlaps(constraint.set) { return false }
-      } else if constraint.set.isEmpty {
-        return false
-      }
+    for constraint in box where !overlaps(constraint.set, in: constraint.dimension) {
+      return false
     }
     return true
+  }
+
+  private func overlaps(_ set: IntervalSet, in dimension: Dimension) -> Bool {
+    let index = dimension.rawValue
+    if index < Dimension.coreCount { return core[index].overlaps(set) }
+    for entry in further where entry.dimension == dimension { return entry.set.overlaps(set) }
+    return !set.isEmpty
   }
 
   /// The packets inside `box`, and the packets outside it as disjoint cubes.

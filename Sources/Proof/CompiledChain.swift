@@ -6,7 +6,7 @@ internal import Rulesets
 struct CompiledChain {
   enum Segment {
     /// Rules that are applied one after the other.
-    case rules([(index: Int, rule: CompiledRule)])
+    case rules([CompiledRule])
     /// A run of plain first-match rules that is searched through an index.
     case list(RuleList)
   }
@@ -46,7 +46,7 @@ extension RulesetWalk {
       ListKey(table: key.table, chain: key.chain, family: key.context.family))
     let conditions = MatchConditions(table: table, context: key.context)
     var segments: [CompiledChain.Segment] = []
-    var plain: [(index: Int, rule: CompiledRule)] = []
+    var plain: [CompiledRule] = []
     func flush() {
       if !plain.isEmpty { segments.append(.rules(plain)) }
       plain = []
@@ -59,9 +59,7 @@ extension RulesetWalk {
         index = list.end
         continue
       }
-      if let rule = conditions.compiled(rules[index], &register) {
-        plain.append((index, rule))
-      }
+      if let rule = conditions.compiled(rules[index], at: index, &register) { plain.append(rule) }
       index += 1
     }
     flush()

@@ -22,31 +22,25 @@ struct CompiledRule {
     case diverts(String)
   }
 
-  let actions: [Action]
+  /// The rule's place in its chain.
+  var index: Int
+  /// What packets must be for anything to happen; empty where that is not a box.
+  var entrance: [Constraint]
+  var actions: [Action]
   /// Why the rule may not be in force; nil where it is.
-  let doubt: String?
-  /// What packets must be for the rule to do anything with them: necessary, not sufficient.
-  private let entry: [Constraint]
+  var doubt: String?
+}
 
-  init(actions: [Action], doubt: String?) {
-    self.actions = actions
-    self.doubt = doubt
-    var entry: [Constraint] = []
-    // What is required after the first effect is asked of what that effect left.
-    for action in actions {
-      guard case .require(let condition) = action else { break }
-      entry += condition.box ?? condition.guards
-    }
-    self.entry = entry
+extension CompiledRule {
+  /// Whether the rule does anything to some of the packets.
+  func concerns(_ states: [PacketState]) -> Bool {
+    entrance.isEmpty || states.contains { $0.cube.meets(entrance) }
   }
-
-  /// Whether the rule can do anything with packets of a cube; where not, all of them go on.
-  func concerns(_ cube: Cube) -> Bool { cube.meets(entry) }
 }
 
 extension MatchConditions {
   /// Makes a rule ready; nil where it has no effect on any packet.
-  func compiled(_ rule: Rule, _ register: inout DimensionRegister) -> CompiledRule? {
+  func compiled(_ rule: Rule, at index: Int, _ register: inout DimensionRegister) -> CompiledRule? {
     var actions: [CompiledRule.Action] = []
     var box: [Constraint] = []
     func flush() {
@@ -137,9 +131,12 @@ extension MatchConditions {
       }
     }
     flush()
+    guard actions.mayAct else { return nil }
     let doubt: String? =
       if case .possible(let reason) = rule.certainty { reason } else { nil }
-    return CompiledRule(actions: actions, doubt: doubt)
+    var entrance: [Constraint] = []
+    if case .require(let condition) = actions.first { entrance = condition.box ?? [] }
+    return CompiledRule(index: index, entrance: entrance, actions: actions, doubt: doubt)
   }
 
   /// All the constraints of several guards; nil where one cannot hold.
@@ -197,6 +194,17 @@ extension MatchConditions {
     Unmodelled(
       text: RulePrinter(table).text(of: Statement.setUpdate(update)),
       reason: "the set's contents change with traffic")
+  }
+}
+
+extension [CompiledRule.Action] {
+  /// Whether anything comes before a condition that never holds.
+  fileprivate var mayAct: Bool {
+    for action in self {
+      guard case .require(let condition) = action else { return true }
+      if case .never = condition.test { return false }
+    }
+    return false
   }
 }
 

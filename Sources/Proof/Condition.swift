@@ -23,6 +23,29 @@ struct Condition {
 
   static let never = Condition(guards: [], test: .never)
 
+  /// The condition that a packet is in one of `boxes`, or, negated, in none.
+  ///
+  /// Boxes that all constrain one and the same dimension become one.
+  init(guards: [Constraint], boxes: [[Constraint]], isNegated: Bool) {
+    self.guards = guards
+    guard let first = boxes.first?.first, boxes.count <= 64,
+      boxes.allSatisfy({ $0.count == 1 && $0[0].dimension == first.dimension })
+    else {
+      test = isNegated ? .noneOf(boxes) : boxes.isEmpty ? .never : .anyOf(boxes)
+      return
+    }
+    let union = boxes.reduce(IntervalSet.empty) { $0.union($1[0].set) }
+    let set =
+      isNegated ? first.domain.subtracting(union) : union.intersection(first.domain)
+    test = set.isEmpty
+      ? .never : .anyOf([[Constraint(first.dimension, set, domain: first.domain)]])
+  }
+
+  init(guards: [Constraint], test: Test) {
+    self.guards = guards
+    self.test = test
+  }
+
   /// The condition as one box, where it is one.
   var box: [Constraint]? {
     switch test {

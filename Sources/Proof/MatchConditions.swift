@@ -152,7 +152,7 @@ struct MatchConditions {
               dimension: dimension, shift: slices[0].shift, width: slices[0].width,
               mask: fieldMask, flip: flip, values: values, isNegated: isNegated, text: text)))
       }
-      return Condition(guards: guards, test: isNegated ? .noneOf(boxes) : .anyOf(boxes))
+      return Condition(guards: guards, boxes: boxes, isNegated: isNegated)
     }
   }
 
@@ -185,7 +185,7 @@ struct MatchConditions {
       return Condition(
         guards: guards + there, test: .unknown(RulePrinter(table).text(of: match)))
     }
-    return Condition(guards: guards + there, test: isNegated ? .noneOf(boxes) : .anyOf(boxes))
+    return Condition(guards: guards + there, boxes: boxes, isNegated: isNegated)
   }
 
   /// `ip6 nexthdr` reads the transport protocol unless an extension header stands before it.

@@ -88,20 +88,17 @@ package struct RulesetWalk: Sendable {
         }
         here = next
       case .rules(let rules):
-        for (index, rule) in rules {
+        for position in rules.indices {
           if here.isEmpty || collector.overflow != nil { break }
-          // Most rules are about other packets: these must cost next to nothing.
-          if !here.contains(where: { rule.concerns($0.cube) }) { continue }
-          let location = RuleLocation(table: running.table, chain: chain, rule: index)
+          // Most rules concern none of the packets: they are passed over without a copy.
+          guard rules[position].concerns(here) else { continue }
+          let rule = rules[position]
+          let location = RuleLocation(table: running.table, chain: chain, rule: rule.index)
           var run = RuleRun(
             location: location, context: context, depth: depth, next: [], ended: [])
           let several = here.count
           for state in here {
-            if rule.concerns(state.cube) {
-              apply(rule, to: state, &run, &running, &collector, &register)
-            } else {
-              run.next.append(state)
-            }
+            apply(rule, to: state, &run, &running, &collector, &register)
           }
           here = run.next
           ended += run.ended

@@ -156,7 +156,7 @@ extension MatchConditions {
       return Condition(guards: guards, test: isNegated ? .never : .always)
     }
     let boxes = found.branches.flatMap(\.boxes)
-    return Condition(guards: guards, test: isNegated ? .noneOf(boxes) : .anyOf(boxes))
+    return Condition(guards: guards, boxes: boxes, isNegated: isNegated)
   }
 
   /// A concatenation held against lists of values.
