@@ -127,7 +127,9 @@ extension Simulator {
     var areAllDropping: Bool {
       accepting.isEmpty && !isIncomplete && (drops || !rejections.isEmpty)
     }
-    var areAllAccepting: Bool { !drops && rejections.isEmpty && !isIncomplete }
+    var areAllAccepting: Bool {
+      !accepting.isEmpty && !drops && rejections.isEmpty && !isIncomplete
+    }
   }
 
   /// Follows every way through one base chain.
