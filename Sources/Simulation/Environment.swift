@@ -46,14 +46,17 @@ struct Environment: Hashable, Sendable {
   }
 
   /// Forgets everything that a statement could have changed.
-  mutating func forget() {
+  ///
+  /// - Parameter mayStopTracking: Whether the statement may be a `notrack` that still works.
+  mutating func forget(mayStopTracking: Bool) {
     mark = 0
     connectionMark = 0
     alteredLower = 0
     alteredUpper = .max
     flags.formUnion([
-      .markUnknown, .connectionMarkUnknown, .untrackedUnknown, .packetUnknown, .packetTypeUnknown,
+      .markUnknown, .connectionMarkUnknown, .packetUnknown, .packetTypeUnknown,
       .destinationTranslated, .sourceTranslated,
     ])
+    if mayStopTracking { flags.insert(.untrackedUnknown) }
   }
 }
