@@ -381,6 +381,6 @@ extension Simulator {
   }
 
   private func mayAlterTracking(_ environment: Environment) -> Bool {
-    environment.flags.contains(.packetUnknown)
+    environment.flags.contains(.trackedBytesUnknown)
   }
 }

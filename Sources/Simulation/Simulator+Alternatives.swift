@@ -23,7 +23,8 @@ extension Simulator {
   ) -> End {
     note(reason, rule)
     var changed = environment
-    changed.forget(mayStopTracking: mayStopTracking(packet, environment))
+    changed.forget(
+      mayStopTracking: mayStopTracking(packet, environment), isTracked: phase == .after)
     collect(.drop, environment)
     collect(.accept, changed)
     alternatives.append(

@@ -207,7 +207,7 @@ extension Simulator {
         if current.count > 48 {
           // Too many to keep apart: one that knows nothing stands for all.
           var joined = Environment(mark: 0)
-          joined.forget(mayStopTracking: true)
+          joined.forget(mayStopTracking: true, isTracked: false)
           current = [joined]
         }
       }
