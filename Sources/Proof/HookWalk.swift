@@ -5,14 +5,14 @@ internal import Rulesets
 /// The base chains of one hook, in the order they run.
 extension RulesetWalk {
   /// A base chain's place in the ruleset.
-  private struct BaseChainReference {
+  struct BaseChainReference {
     let table: Int
     let chain: Int
     let base: BaseChain
   }
 
   /// What runs at one priority of a hook.
-  private enum Entry {
+  enum Entry {
     case chain(BaseChainReference)
     /// Address translation: what is bound already, then the nat chains by their own priorities.
     case translation([BaseChainReference])
@@ -56,7 +56,7 @@ extension RulesetWalk {
     hook context: HookContext, _ states: [PacketState], connectionState: IntervalSet,
     isLast: Bool, _ collector: inout FateCollector, _ register: inout DimensionRegister
   ) -> [PacketState] {
-    let groups = entries(at: context)
+    let groups = schedule(at: context)
     var here = states
     let isFirst = context.hook == .prerouting || context.hook == .output
     var isTracked = !isFirst
@@ -125,8 +125,30 @@ extension RulesetWalk {
     }
   }
 
+  /// What runs at a hook, as it was found out the first time.
+  private mutating func schedule(at context: HookContext) -> [Group] {
+    let key = ScheduleKey(
+      hook: context.hook, family: context.family, mayBeBound: context.connection.mayBeBound)
+    if let known = schedules[key] { return known }
+    let groups = entries(at: context)
+    schedules[key] = groups
+    return groups
+  }
+
+  struct ScheduleKey: Hashable {
+    let hook: Hook
+    let family: IPFamily
+    let mayBeBound: Bool
+  }
+
+  /// What runs at one priority.
+  struct Group {
+    let priority: Int
+    let entries: [Entry]
+  }
+
   /// What runs at a hook, in groups of equal priority, rising.
-  private func entries(at context: HookContext) -> [(priority: Int, entries: [Entry])] {
+  private func entries(at context: HookContext) -> [Group] {
     var filters: [BaseChainReference] = []
     var translations: [BaseChainReference] = []
     for (tableIndex, table) in ruleset.tables.enumerated() where !table.isDormant {
@@ -152,7 +174,7 @@ extension RulesetWalk {
     {
       groups[priority, default: []].append(.translation(translations))
     }
-    return groups.keys.sorted().map { ($0, groups[$0] ?? []) }
+    return groups.keys.sorted().map { Group(priority: $0, entries: groups[$0] ?? []) }
   }
 
   /// Runs what has one priority.

@@ -29,6 +29,7 @@ package struct RulesetWalk: Sendable {
   var acceptIsFinal = false
   var compiled: [ChainKey: CompiledChain] = [:]
   var lists: [ListKey: RuleLists] = [:]
+  var schedules: [ScheduleKey: [Group]] = [:]
   let tracking: Tracking
   /// Whether some rule takes packets out of tracking, translates them or moves their zone.
   let changesConnections: Bool

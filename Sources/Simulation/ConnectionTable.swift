@@ -370,7 +370,17 @@ extension Simulator {
     }
   }
 
+  /// Whether `notrack` would change what the packet's state reads: a packet that was looked up and
+  /// has an entry, or is untracked already, stays what it is (net/netfilter/nft_ct.c).
+  mutating func mayStopTracking(_ packet: borrowing Packet, _ environment: Environment) -> Bool {
+    guard phase == .after else { return true }
+    switch connectionState(packet, environment) {
+    case .known(.invalid), .unknown: return true
+    case .known(.established), .known(.related), .known(.new), .known(.untracked): return false
+    }
+  }
+
   private func mayAlterTracking(_ environment: Environment) -> Bool {
-    environment.flags.contains(.packetUnknown)
+    environment.flags.contains(.trackedBytesUnknown)
   }
 }

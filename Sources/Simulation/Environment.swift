@@ -18,6 +18,8 @@ struct Environment: Hashable, Sendable {
     /// A nat chain of this hook has already bound the flow.
     static let boundAtHook = Flags(rawValue: 256)
     static let connectionMarkSet = Flags(rawValue: 512)
+    /// Bytes that tracking reads may have changed before it looked.
+    static let trackedBytesUnknown = Flags(rawValue: 1024)
   }
 
   var mark: UInt32
@@ -46,14 +48,20 @@ struct Environment: Hashable, Sendable {
   }
 
   /// Forgets everything that a statement could have changed.
-  mutating func forget() {
+  ///
+  /// - Parameters:
+  ///   - mayStopTracking: Whether the statement may be a `notrack` that still works.
+  ///   - isTracked: Whether tracking has looked at the packet.
+  mutating func forget(mayStopTracking: Bool, isTracked: Bool) {
     mark = 0
     connectionMark = 0
     alteredLower = 0
     alteredUpper = .max
     flags.formUnion([
-      .markUnknown, .connectionMarkUnknown, .untrackedUnknown, .packetUnknown, .packetTypeUnknown,
+      .markUnknown, .connectionMarkUnknown, .packetUnknown, .packetTypeUnknown,
       .destinationTranslated, .sourceTranslated,
     ])
+    if mayStopTracking { flags.insert(.untrackedUnknown) }
+    if !isTracked { flags.insert(.trackedBytesUnknown) }
   }
 }

@@ -129,8 +129,9 @@ extension RulesetCompiler {
     if contents.hasCatchAll {
       program.sets[number].catchAllVerdict = resolved(contents.catchAll, table)
     }
-    let all = Set(verdicts + (program.sets[number].catchAllVerdict.map { [$0] } ?? []))
-    program.sets[number].possibleVerdicts = Array(all)
+    var seen: Set<CompiledVerdict> = []
+    let all = verdicts + (program.sets[number].catchAllVerdict.map { [$0] } ?? [])
+    program.sets[number].possibleVerdicts = all.filter { seen.insert($0).inserted }
   }
 
   private mutating func resolved(_ data: ElementData?, _ table: Int) -> CompiledVerdict {

@@ -18,11 +18,13 @@ extension Simulator {
   /// Follows everything that an unmodelled statement could do: decide, end the rule or the chain,
   /// or go on, having changed whatever a statement can change.
   mutating func forkEverything(
-    _ position: Int, _ next: Int, _ environment: Environment, _ reason: Int32, _ rule: Int32
+    _ position: Int, _ next: Int, _ packet: borrowing Packet, _ environment: Environment,
+    _ reason: Int32, _ rule: Int32
   ) -> End {
     note(reason, rule)
     var changed = environment
-    changed.forget()
+    changed.forget(
+      mayStopTracking: mayStopTracking(packet, environment), isTracked: phase == .after)
     collect(.drop, environment)
     collect(.accept, changed)
     alternatives.append(
@@ -40,11 +42,12 @@ extension Simulator {
 
   /// Follows every verdict that a map can give, and a miss.
   mutating func forkVerdicts(
-    _ set: Int, _ position: Int, _ next: Int, _ environment: Environment, _ rule: Int32
+    _ set: Int, _ position: Int, _ next: Int, _ packet: borrowing Packet,
+    _ environment: Environment, _ rule: Int32
   ) -> End {
     if program.sets[set].search == .missing {
       return forkEverything(
-        position, next, environment, program.sets[set].missingReason, rule)
+        position, next, packet, environment, program.sets[set].missingReason, rule)
     }
     if !program.sets[set].hasCatchAll {
       alternatives.append(
@@ -72,7 +75,7 @@ extension Simulator {
         alternatives.append(
           Alternative(position: target, returns: returns, environment: environment))
       case .unmodelled(let reason):
-        _ = forkEverything(position, next, environment, reason, rule)
+        _ = forkEverything(position, next, packet, environment, reason, rule)
       }
     }
     return .joined
@@ -127,7 +130,9 @@ extension Simulator {
     var areAllDropping: Bool {
       accepting.isEmpty && !isIncomplete && (drops || !rejections.isEmpty)
     }
-    var areAllAccepting: Bool { !drops && rejections.isEmpty && !isIncomplete }
+    var areAllAccepting: Bool {
+      !accepting.isEmpty && !drops && rejections.isEmpty && !isIncomplete
+    }
   }
 
   /// Follows every way through one base chain.

@@ -372,11 +372,13 @@ extension Simulator {
       guard packet.layout.transport != nil else { return .missing }
       if packet.layout.fragmentOffset != 0 {
         environment.flags.insert(.packetUnknown)
+        if phase != .after { environment.flags.insert(.trackedBytesUnknown) }
         return .unknownOrMissing(fixedReasons.fragment)
       }
       start = packet.layout.transportOffset
     case .inner, .link:
       environment.flags.insert(.packetUnknown)
+      if phase != .after { environment.flags.insert(.trackedBytesUnknown) }
       return .unknownOrMissing(fixedReasons.altered)
     }
     let first = start + offset >> 3
@@ -384,7 +386,9 @@ extension Simulator {
     guard last <= packet.layout.byteCount else { return .missing }
     environment.alter(first, last)
     // Tracking has yet to read the ports and flags that change here.
-    if base == .transport, phase != .after { environment.flags.insert(.packetUnknown) }
+    if base == .transport, phase != .after {
+      environment.flags.formUnion([.packetUnknown, .trackedBytesUnknown])
+    }
     // The checksum of the IPv4 header follows every change of it, that of the transport header
     // every change of itself and of addresses.
     if base == .network, packet.layout.isIPv4 { environment.alter(10, 12) }

@@ -207,7 +207,7 @@ extension Simulator {
         if current.count > 48 {
           // Too many to keep apart: one that knows nothing stands for all.
           var joined = Environment(mark: 0)
-          joined.forget()
+          joined.forget(mayStopTracking: true, isTracked: false)
           current = [joined]
         }
       }
@@ -251,9 +251,10 @@ extension Simulator {
     if ends.areAllAccepting { return HookAnswer(verdict: .accept, decidedBy: nil, reason: nil) }
     if ends.areAllDropping {
       let decidedBy = decidingRule >= 0 ? program.locations[Int(decidingRule)] : nil
-      if !ends.drops, ends.rejections.count == 1, let only = ends.rejections.first {
-        return HookAnswer(
-          verdict: .reject(program.rejections[Int(only)]), decidedBy: decidedBy, reason: nil)
+      // Several rules may reject in the same way.
+      let rejections = Set(ends.rejections.map { program.rejections[Int($0)] })
+      if !ends.drops, rejections.count == 1, let only = rejections.first {
+        return HookAnswer(verdict: .reject(only), decidedBy: decidedBy, reason: nil)
       }
       return HookAnswer(verdict: .drop, decidedBy: decidedBy, reason: nil)
     }

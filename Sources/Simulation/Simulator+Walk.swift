@@ -192,7 +192,7 @@ extension Simulator {
               note(reason, rule)
               return .unknown
             }
-            return forkEverything(position, next, environment, reason, rule)
+            return forkEverything(position, next, packet, environment, reason, rule)
           }
         case .unknown(let reason):
           guard isExploring else {
@@ -200,7 +200,7 @@ extension Simulator {
             return .unknown
           }
           note(reason, rule)
-          return forkVerdicts(Int(set), position, next, environment, rule)
+          return forkVerdicts(Int(set), position, next, packet, environment, rule)
         }
       case .objectMap(let set, let first, let gateReason):
         switch find(Int(set), Int(first)) {
@@ -297,7 +297,7 @@ extension Simulator {
           note(reason, rule)
           return .unknown
         }
-        return forkEverything(position, next, environment, reason, rule)
+        return forkEverything(position, next, packet, environment, reason, rule)
       }
       position = isBroken ? next : position + 1
     }
