@@ -54,7 +54,8 @@ let package = Package(
     .executableTarget(
       name: "Benchmarks",
       dependencies: [
-        "Addresses", "Diagnostics", "NftablesFrontend", "Proof", "Rulesets", "Scenarios",
+        "Addresses", "Diagnostics", "NftablesFrontend", "portproof", "Proof", "Rulesets",
+        "Scenarios", "Simulation", "TestSupport", "Wire",
       ], path: "Tests/Benchmarks", exclude: ["z3-referee.py"]),
 
     // The two programs over one model, held against each other: `swift run -c release Agreement`.
@@ -62,37 +63,39 @@ let package = Package(
       name: "Agreement",
       dependencies: [
         "Addresses", "Diagnostics", "NftablesFrontend", "Proof", "Rulesets", "Simulation",
+        "TestSupport",
       ], path: "Tests/Agreement"),
 
+    // What several tests use.
+    .target(name: "TestSupport", path: "Tests/TestSupport"),
+
     // Tests, one target per target.
-    .testTarget(name: "AddressesTests", dependencies: ["Addresses"]),
+    .testTarget(name: "AddressesTests", dependencies: ["Addresses", "TestSupport"]),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
-    .testTarget(name: "PacketSetsTests", dependencies: ["Addresses", "PacketSets"]),
+    .testTarget(name: "PacketSetsTests", dependencies: ["Addresses", "PacketSets", "TestSupport"]),
     .testTarget(
       name: "ProofTests",
       dependencies: [
         "Addresses", "Diagnostics", "NftablesFrontend", "Outcomes", "Proof", "Rulesets",
         "Scenarios",
       ]),
-    .testTarget(name: "WireTests", dependencies: ["Addresses", "Wire"]),
+    .testTarget(name: "WireTests", dependencies: ["Addresses", "TestSupport", "Wire"]),
     .testTarget(
       name: "SimulationTests",
       dependencies: [
         "Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Outcomes", "Rulesets",
         "Simulation", "Wire",
       ]),
-    .executableTarget(
-      name: "SimulationBenchmark",
-      dependencies: [
-        "Addresses", "Diagnostics", "NftablesFrontend", "Rulesets", "Simulation", "Wire",
-      ], path: "Tests/SimulationBenchmark"),
     .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
     .testTarget(name: "RulesetsTests", dependencies: ["Addresses", "Rulesets"]),
     .testTarget(
       name: "NftablesFrontendTests",
-      dependencies: ["Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Rulesets"]),
+      dependencies: [
+        "Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Rulesets", "TestSupport",
+      ]),
     .testTarget(
-      name: "ScenariosTests", dependencies: ["Addresses", "Diagnostics", "Outcomes", "Scenarios"]),
+      name: "ScenariosTests",
+      dependencies: ["Addresses", "Diagnostics", "Outcomes", "Scenarios", "TestSupport"]),
     .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
     .testTarget(
       name: "NetfilterTests",

@@ -2,6 +2,7 @@ import Addresses
 import Proof
 import Rulesets
 import Simulation
+import TestSupport
 
 /// Random packets, drawn to the edges of what a ruleset compares.
 struct PacketSource {
@@ -109,18 +110,5 @@ struct PacketSource {
       return [0x60 | tos >> 4, tos << 4, 0, 0] + octets(UInt128(segment.count), 2)
         + [transport, lifetime] + octets(source, 16) + octets(destination, 16) + segment
     }
-  }
-}
-
-/// A small generator whose sequence depends on its seed alone (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }

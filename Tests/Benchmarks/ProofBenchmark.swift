@@ -93,7 +93,7 @@ struct Failure: Error, CustomStringConvertible {
 /// One printed figure.
 enum Figure {
   static func print(_ name: String, _ time: Duration, note: String = "") {
-    let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) * 1e-18
+    let seconds = time.seconds
     let text =
       seconds < 1 ? String(format: "%.2f ms", seconds * 1e3) : String(format: "%.2f s", seconds)
     Self.print(name, text, note: note)
@@ -104,4 +104,9 @@ enum Figure {
     let line = padded + value + (note.isEmpty ? "" : "   (\(note))") + "\n"
     FileHandle.standardOutput.write(Data(line.utf8))
   }
+}
+
+extension Duration {
+  /// The duration in seconds.
+  var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }

@@ -1,4 +1,5 @@
 import Addresses
+import TestSupport
 
 /// The shapes of long rule lists, after those that firewalls of this size really have.
 enum RuleListShape: String, CaseIterable {
@@ -145,10 +146,10 @@ struct RuleList {
   var json: [UInt8] {
     var text = """
       {"nftables": [{"metainfo": {"version": "1.0.6", "release_name": "x", "json_schema_version": 1}}, \
-      {"table": {"family": "inet", "name": "list", "handle": 1}}, \
-      {"chain": {"family": "inet", "table": "list", "name": "forward", "handle": 1, "type": "filter", \
+      {"table": {"family": "inet", "name": "long", "handle": 1}}, \
+      {"chain": {"family": "inet", "table": "long", "name": "forward", "handle": 1, "type": "filter", \
       "hook": "forward", "prio": 0, "policy": "drop"}}, \
-      {"rule": {"family": "inet", "table": "list", "chain": "forward", "handle": 2, "expr": [{"match": \
+      {"rule": {"family": "inet", "table": "long", "chain": "forward", "handle": 2, "expr": [{"match": \
       {"op": "in", "left": {"ct": {"key": "state"}}, "right": ["established", "related"]}}, {"accept": null}]}}
       """
     text.reserveCapacity(rules.count * 450)
@@ -171,7 +172,7 @@ struct RuleList {
       matches +=
         "{\"match\": {\"op\": \"==\", \"left\": {\"payload\": {\"protocol\": \"\(rule.transport)\", \"field\": \"dport\"}}, \"right\": \(ports)}}, "
       text +=
-        ", {\"rule\": {\"family\": \"inet\", \"table\": \"list\", \"chain\": \"forward\", \"handle\": \(index + 3), \"expr\": [\(matches){\"counter\": {\"packets\": 0, \"bytes\": 0}}, {\"\(rule.isAccept ? "accept" : "drop")\": null}]}}"
+        ", {\"rule\": {\"family\": \"inet\", \"table\": \"long\", \"chain\": \"forward\", \"handle\": \(index + 3), \"expr\": [\(matches){\"counter\": {\"packets\": 0, \"bytes\": 0}}, {\"\(rule.isAccept ? "accept" : "drop")\": null}]}}"
     }
     text += "]}"
     return Array(text.utf8)
@@ -198,18 +199,5 @@ struct RuleList {
         question.ports, "")
     }
     return text
-  }
-}
-
-/// A small generator whose sequence depends on its seed alone (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }

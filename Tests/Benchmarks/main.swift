@@ -19,6 +19,8 @@ do {
       }
     }
   }
+  if isWanted("simulate") { try SimulationBenchmark.run() }
+  if isWanted("program") { try ProgramBenchmark.run() }
 } catch {
   FileHandle.standardError.write(Data("failed: \(error)\n".utf8))
   exit(1)

@@ -2,6 +2,7 @@ import Addresses
 import Diagnostics
 import Foundation
 import Scenarios
+import TestSupport
 import Testing
 
 @Suite("A damaged file")

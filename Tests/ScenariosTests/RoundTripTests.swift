@@ -2,6 +2,7 @@ import Addresses
 import Diagnostics
 import Foundation
 import Scenarios
+import TestSupport
 import Testing
 
 /// What decides which packets a flow is about and what is expected of them.

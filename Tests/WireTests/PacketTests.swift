@@ -1,4 +1,5 @@
 import Addresses
+import TestSupport
 import Testing
 import Wire
 
@@ -188,17 +189,8 @@ private let layouts: [LayoutCase] = [
 }
 
 @Suite("Arbitrary bytes") struct MutationTests {
-  struct Generator: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      let mixed = (state ^ state >> 33) &* 0xFF51_AFD7_ED55_8CCD
-      return mixed ^ mixed >> 33
-    }
-  }
-
   @Test("never trap", arguments: layouts) func mutated(layout: LayoutCase) {
-    var random = Generator(state: 1)
+    var random = SeededGenerator(seed: 1)
     let original = octets(layout.hexadecimal)
     for _ in 0..<1000 {
       var bytes = original
