@@ -5,6 +5,7 @@ import NftablesFrontend
 import Proof
 import Rulesets
 import Simulation
+import TestSupport
 
 /// Asks both programs and counts what they say.
 struct Comparison {
