@@ -13,8 +13,10 @@ package struct FateCollector: Sendable {
   package private(set) var doubtful: [Leaf] = []
   /// Gates that were taken as not exceeded, in the order they were met.
   package private(set) var assumptions: [String] = []
-  /// Whether connection tracking was switched off for packets that passed.
-  package var sawUntracked = false
+  /// The hops of the way at which connection tracking was switched off for packets that passed,
+  /// and those at which it was not.
+  package var untrackedHops: Set<Int> = []
+  package var trackedHops: Set<Int> = []
   /// Whether addresses of packets that passed were translated, and by which rule.
   package var translatedBy: RuleLocation?
   /// Whether every leaf is kept, definite or not.

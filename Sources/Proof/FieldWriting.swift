@@ -121,7 +121,7 @@ extension RulesetWalk {
       case .constant(let value, _): return (.value(value), guards)
       case .bits(let slices):
         guard slices.count == 1, case .dimension(let dimension) = slices[0].source,
-          !state.unknownDimensions.contains(dimension),
+          !state.unknown.contains(where: { $0.dimension == dimension }),
           let current = state.cube[dimension]?.onlyValue
         else { return (.unknown, guards) }
         return (.value(current >> UInt128(slices[0].shift) & mask(slices[0].width)), guards)

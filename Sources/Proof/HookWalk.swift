@@ -1,4 +1,4 @@
-package import Addresses
+internal import Addresses
 internal import PacketSets
 internal import Rulesets
 
@@ -47,13 +47,13 @@ extension RulesetWalk {
   /// - Parameters:
   ///   - context: The hook, and what is known of all packets there.
   ///   - states: The packets that arrive at the hook.
-  ///   - connectionState: What the connection table says of them, as bits of `ct state`.
+  ///   - connection: What the connection table says of them.
   ///   - isLast: Whether packets that the hook lets pass are done.
   ///   - collector: Takes the packets whose fate is decided.
   ///   - register: The dimensions of the question.
   /// - Returns: the packets that pass; empty where `isLast`.
   package mutating func walk(
-    hook context: HookContext, _ states: [PacketState], connectionState: IntervalSet,
+    hook context: HookContext, _ states: [PacketState], connection: ConnectionReading,
     isLast: Bool, _ collector: inout FateCollector, _ register: inout DimensionRegister
   ) -> [PacketState] {
     let groups = schedule(at: context)
@@ -69,7 +69,7 @@ extension RulesetWalk {
     for (position, group) in groups.enumerated() {
       if !isTracked, group.priority >= Self.trackingPriority {
         if group.priority > Self.trackingPriority {
-          for index in here.indices { track(&here[index], connectionState) }
+          for index in here.indices { track(&here[index], connection) }
           isTracked = true
         } else {
           // Before or after the lookup: the order of registration decides, and is not listed.
@@ -85,7 +85,7 @@ extension RulesetWalk {
       if collector.overflow != nil || here.isEmpty { return [] }
     }
     if !isTracked {
-      for index in here.indices { track(&here[index], connectionState) }
+      for index in here.indices { track(&here[index], connection) }
     }
     leave(context.hook, &here, &collector, register)
     if isLast {
@@ -115,13 +115,16 @@ extension RulesetWalk {
   }
 
   /// What the lookup in the connection table does to packets.
-  private func track(_ state: inout PacketState, _ connectionState: IntervalSet) {
-    state.unknownDimensions.removeAll { $0 == .connectionState }
+  private func track(_ state: inout PacketState, _ connection: ConnectionReading) {
+    state.unknown.removeAll { $0.dimension == .connectionState }
     if state.cube[.connectionState] == IntervalSet(ConnectionBits.untracked) { return }
-    state.cube.assign(connectionState, to: .connectionState)
+    var reading = connection
     if state.hasOwnZone {
-      state.cube.assign(ConnectionBits.every, to: .connectionState)
-      state.unknownDimensions.append(.connectionState)
+      reading = ConnectionReading(states: ConnectionBits.every, isKnown: false)
+    }
+    state.cube.assign(reading.states, to: .connectionState)
+    if !reading.isKnown {
+      state.unknown.append(Cube.Entry(dimension: .connectionState, set: reading.states))
     }
   }
 

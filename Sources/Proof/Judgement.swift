@@ -75,12 +75,12 @@ extension DimensionRegister {
     var cube = state.cube
     for entry in state.cube.furtherEntries
     where self[entry.dimension].kind == .unknown
-      || state.unknownDimensions.contains(entry.dimension)
+      || state.unknown.contains(where: { $0.dimension == entry.dimension })
     {
       cube.release(entry.dimension)
     }
-    for dimension in state.unknownDimensions where dimension.rawValue < Dimension.coreCount {
-      cube.assign(IntervalSet(bitWidth: 128), to: dimension)
+    for entry in state.unknown where entry.dimension.rawValue < Dimension.coreCount {
+      cube.assign(entry.set, to: entry.dimension)
     }
     // What packets were when they arrived tells them apart, not what was made of them.
     for entry in state.original {
@@ -98,14 +98,14 @@ extension DimensionRegister {
       let meaning = self[entry.dimension]
       if meaning.kind == .unknown, entry.set != meaning.domain { names.append(meaning.name) }
     }
-    for dimension in leaf.state.unknownDimensions {
-      switch dimension {
+    for entry in leaf.state.unknown {
+      switch entry.dimension {
       case .mark: names.append("the packet's mark")
       case .connectionState: names.append("the connection's state")
       case .sourceAddress, .transportWord0: names.append("the translated source")
       case .destinationAddress, .transportWord1: names.append("the translated destination")
       case .outputName: names.append("the route after the mark or address changed")
-      default: names.append(name(of: dimension))
+      default: names.append(name(of: entry.dimension))
       }
     }
     return names

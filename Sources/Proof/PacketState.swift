@@ -11,7 +11,9 @@ package struct PacketState: Sendable {
   /// Values that written fields had when the packet arrived.
   package var original: [Cube.Entry] = []
   /// Dimensions whose current value is not known: what rests on them is not known either.
-  package var unknownDimensions: [Dimension] = []
+  ///
+  /// Each with every value it may have; a set that is smaller was narrowed by what followed.
+  package var unknown: [Cube.Entry] = []
   package var path: Path?
   /// Which ends of the connection were translated, or may have been.
   package var translations: Set<Translation.Kind> = []
@@ -31,14 +33,14 @@ package struct PacketState: Sendable {
     if !original.contains(where: { $0.dimension == dimension }) {
       original.append(Cube.Entry(dimension: dimension, set: cube[dimension] ?? domain))
     }
-    unknownDimensions.removeAll { $0 == dimension }
+    unknown.removeAll { $0.dimension == dimension }
     cube.assign(set, to: dimension)
   }
 
   /// Forgets a field: it may have any value now, and which one is not known.
   package mutating func forget(_ dimension: Dimension, domain: IntervalSet) {
     write(domain, to: dimension, domain: domain)
-    unknownDimensions.append(dimension)
+    unknown.append(Cube.Entry(dimension: dimension, set: domain))
   }
 
   /// Notes that a rule matched.

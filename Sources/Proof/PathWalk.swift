@@ -14,7 +14,9 @@ extension Prover {
     var connection: HookContext.Connection
     var gates: RulesetWalk.GatePolicy
     /// What the connection table of each hop says, where it is not what the packet's state says.
-    var stateAtHop: [Int: IntervalSet] = [:]
+    ///
+    /// By the hop's place on the way.
+    var connectionAtHop: [Int: ConnectionReading] = [:]
   }
 
   /// How many cubes one walk may make.
@@ -30,7 +32,8 @@ extension Prover {
     for (index, hop) in question.path.hops.enumerated() {
       let isLastHop = index == question.path.hops.count - 1
       enter(hop, &states, question)
-      let state = question.stateAtHop[hop.firewall] ?? question.transport.state
+      let connection =
+        question.connectionAtHop[index] ?? ConnectionReading(states: question.transport.state)
       walks[hop.firewall].gates = question.gates
       walks[hop.firewall].budget = budget
       doubtBridges(hop, &states, &collector)
@@ -52,12 +55,12 @@ extension Prover {
         let keeps =
           isLast && question.phase == .first && walks[hop.firewall].changesConnections
         states = walks[hop.firewall].walk(
-          hook: context, states, connectionState: state, isLast: isLast && !keeps, &collector,
+          hook: context, states, connection: connection, isLast: isLast && !keeps, &collector,
           &register)
         if collector.overflow != nil { return collector }
       }
       budget = walks[hop.firewall].budget
-      for state in states { note(state, &collector) }
+      for state in states { note(state, at: index, &collector) }
     }
     for state in states {
       walks[question.path.hops.last?.firewall ?? 0].finish(
@@ -93,7 +96,7 @@ extension Prover {
       hop.kind == .outbound && question.coversUnusualPackets
       ? IntervalSet(bitWidth: 32) : IntervalSet(0)
     for index in states.indices {
-      states[index].unknownDimensions.removeAll { $0 == .mark || $0 == .outputName }
+      states[index].unknown.removeAll { $0.dimension == .mark || $0.dimension == .outputName }
       states[index].cube.assign(sendersMark, to: .mark)
       switch hop.kind {
       case .outbound:
@@ -160,9 +163,11 @@ extension Prover {
   }
 
   /// Notes what the way of the first packet means for the answer.
-  private func note(_ state: PacketState, _ collector: inout FateCollector) {
-    if state.cube[.connectionState]?.contains(ConnectionBits.untracked) == true {
-      collector.sawUntracked = true
+  private func note(_ state: PacketState, at hop: Int, _ collector: inout FateCollector) {
+    if state.cube[.connectionState] == IntervalSet(ConnectionBits.untracked) {
+      collector.untrackedHops.insert(hop)
+    } else {
+      collector.trackedHops.insert(hop)
     }
     if !state.translations.isEmpty, collector.translatedBy == nil {
       collector.translatedBy =

@@ -142,7 +142,8 @@ extension RulesetWalk {
       }
     }
     let passed = walk(
-      hook: context, [state], connectionState: IntervalSet(question.connectionState),
+      hook: context, [state],
+      connection: ConnectionReading(states: IntervalSet(question.connectionState)),
       isLast: false, &collector, &register)
     for state in passed { finish(state, .accepted, nil, &collector, register) }
     return collector.onlyFate(of: point.cube, register)

@@ -95,13 +95,11 @@ package struct Prover: Sendable {
             reasons: ["the connection's addresses are translated on the way"], nil)), register)
       return
     }
-    if first.sawUntracked {
-      // Without an entry the answer is nobody's: TCP calls it invalid, other protocols new.
-      let isTCP =
-        transport.protocols == IntervalSet(UInt128(TransportProtocol.tcp.rawValue))
-      let state = IntervalSet(isTCP ? ConnectionBits.invalid : ConnectionBits.new)
-      for hop in path.hops { question.stateAtHop[hop.firewall] = state }
-    }
+    // Without an entry the answer is nobody's: TCP calls it invalid, other protocols new.
+    let isTCP = transport.protocols == IntervalSet(UInt128(TransportProtocol.tcp.rawValue))
+    question.connectionAtHop = first.connections(
+      afterHops: path.hops.count, without: isTCP ? ConnectionBits.invalid : ConnectionBits.new,
+      isReversed: true)
     question.phase = .answer
     question.connection = .following(isReply: true)
     question.path = path.reversed
@@ -119,9 +117,8 @@ package struct Prover: Sendable {
     question.connection = .following(isReply: false)
     question.path = path
     question.transport = further
-    if first.sawUntracked {
-      question.stateAtHop = question.stateAtHop.mapValues { _ in IntervalSet(ConnectionBits.new) }
-    }
+    question.connectionAtHop = first.connections(
+      afterHops: path.hops.count, without: ConnectionBits.new, isReversed: false)
     let more = follow(question)
     proof.assume(more)
     proof.add(
@@ -129,6 +126,28 @@ package struct Prover: Sendable {
         path: path, phase: .further,
         judgement: more.judgement(
           wanting: flow.expectation.accepts, register, in: path.family)), register)
+  }
+}
+
+extension FateCollector {
+  /// What the connection tables on the way say of the packets that follow the first.
+  ///
+  /// - Parameters:
+  ///   - count: How many hops there are.
+  ///   - state: What `ct state` reads of them where no entry was made.
+  ///   - isReversed: Whether they go the other way.
+  /// - Returns: readings by hop, for the hops at which packets were taken out of tracking.
+  fileprivate func connections(
+    afterHops count: Int, without state: UInt128, isReversed: Bool
+  ) -> [Int: ConnectionReading] {
+    var readings: [Int: ConnectionReading] = [:]
+    for hop in untrackedHops {
+      let isMixed = trackedHops.contains(hop)
+      let states = isMixed ? [state, ConnectionBits.established] : [state]
+      readings[isReversed ? count - 1 - hop : hop] = ConnectionReading(
+        states: IntervalSet(states.map { Interval($0) }), isKnown: !isMixed)
+    }
+    return readings
   }
 }
 

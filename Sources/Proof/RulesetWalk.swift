@@ -181,7 +181,7 @@ package struct RulesetWalk: Sendable {
 extension PacketState {
   /// Whether two states differ in their cubes alone, as far as verdicts go.
   fileprivate func hasSameHistory(as other: PacketState) -> Bool {
-    unknownDimensions == other.unknownDimensions && original == other.original
+    unknown == other.unknown && original == other.original
       && translations == other.translations && isRerouted == other.isRerouted
       && mayTakeAnotherRoute == other.mayTakeAnotherRoute
       && hasOwnZone == other.hasOwnZone && isBoundAtHook == other.isBoundAtHook
@@ -195,15 +195,9 @@ extension DimensionRegister {
       let meaning = self[entry.dimension]
       if meaning.kind == .unknown, entry.set != meaning.domain { return true }
     }
-    guard !state.unknownDimensions.isEmpty else { return false }
-    return state.unknownDimensions.contains { dimension in
-      guard let set = state.cube[dimension] else { return false }
-      // Every domain of a core dimension is a power of two from 0 on.
-      let widest =
-        dimension.rawValue < Dimension.coreCount
-        ? domain(of: dimension, in: set.highest ?? 0 > UInt128(UInt32.max) ? .ipv6 : .ipv4)
-        : self[dimension].domain
-      return set != widest && set != IntervalSet(bitWidth: 128)
+    return state.unknown.contains { entry in
+      guard let set = state.cube[entry.dimension] else { return false }
+      return set != entry.set
     }
   }
 }

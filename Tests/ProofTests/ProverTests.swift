@@ -186,4 +186,20 @@ struct ProverTests {
       "\(outcome.status.rawValue) \(outcome.code)" == asked.code,
       "\(outcome.message) \(outcome.reasons) \(String(describing: outcome.counterexample))")
   }
+
+  /// Each host has a connection table of its own: what one does not track the other may.
+  @Test(arguments: [
+    (53, "passed verdict.allow"), (54, "failed verdict.answer-drop"), (55, "passed verdict.allow"),
+  ])
+  func `asks each host's own connection table about the answer`(port: Int, code: String) throws {
+    let outcomes = try ProofFixture.outcomes(
+      """
+      host client = 10.0.0.1
+      host server = 10.0.0.2
+      firewall c = nft "untracked-client" on client
+      firewall s = nft "tracked-server" on server
+      client -> server \(port) udp expect allow
+      """)
+    #expect(outcomes.map { "\($0.status.rawValue) \($0.code)" } == [code])
+  }
 }
