@@ -240,25 +240,7 @@ extension RulesetWalk {
   ) -> [PacketState] {
     var here = states
     if hasTranslations, context.connection.mayBeBound, tracking.runs(for: context.family) {
-      // Known connections keep their translation, and which it is nobody tells.
-      let bound = Constraint(
-        .connectionState,
-        IntervalSet([Interval(ConnectionBits.established), Interval(ConnectionBits.related)]),
-        domain: register.domain(of: .connectionState, in: context.family))
-      here = here.flatMap { state in
-        let (inside, outside) = state.cube.split(by: [bound])
-        var states = outside.map { state.with($0) }
-        if let inside {
-          var altered = state.with(inside)
-          for dimension: Dimension in [
-            .sourceAddress, .destinationAddress, .transportWord0, .transportWord1,
-          ] {
-            altered.forget(dimension, domain: register.domain(of: dimension, in: context.family))
-          }
-          states.append(altered)
-        }
-        return states
-      }
+      here = here.flatMap { bound($0, context.family, &register) }
     }
     let priorities = Set(chains.map(\.base.priority)).sorted()
     for (position, priority) in priorities.enumerated() {
@@ -286,17 +268,11 @@ extension RulesetWalk {
     var bypassing: [PacketState] = []
     for state in states {
       if base.kind == .nat {
-        // Only the first packet of a tracked flow enters a nat chain.
         guard tracking.runs(for: family), !state.isBoundAtHook else {
           bypassing.append(state)
           continue
         }
-        let new = Constraint(
-          .connectionState, IntervalSet(ConnectionBits.new),
-          domain: register.domain(of: .connectionState, in: family))
-        let (inside, outside) = state.cube.split(by: [new])
-        bypassing += outside.map { state.with($0) }
-        if let inside { entering.append(state.with(inside)) }
+        divideByConnection(state, &entering, &bypassing, &register)
       } else if context.hook == .ingress || context.hook == .egress {
         divideByDevice(state, base, context, &entering, &bypassing, &register)
       } else {
@@ -329,6 +305,67 @@ extension RulesetWalk {
       }
     }
     return passed
+  }
+
+  /// What translation makes of packets whose connections may be bound: they keep their
+  /// translation, and which it is nobody tells.
+  private func bound(
+    _ state: PacketState, _ family: IPFamily, _ register: inout DimensionRegister
+  ) -> [PacketState] {
+    func altered(_ state: PacketState) -> PacketState {
+      var state = state
+      for dimension: Dimension in [
+        .sourceAddress, .destinationAddress, .transportWord0, .transportWord1,
+      ] {
+        state.forget(dimension, domain: register.domain(of: dimension, in: family))
+      }
+      return state
+    }
+    let (established, others) = state.split(byConnectionState: ConnectionBits.established)
+    var states = established.map { [altered($0)] } ?? []
+    for state in others {
+      let (related, rest) = state.split(byConnectionState: ConnectionBits.related)
+      states += rest
+      guard let related else { continue }
+      for way in begins(related, &register) {
+        states.append(way.beginsConnection == true ? way : altered(way))
+      }
+    }
+    return states
+  }
+
+  /// A related packet begins a connection of its own or is an ICMP error, which does not.
+  private func begins(
+    _ state: PacketState, _ register: inout DimensionRegister
+  ) -> [PacketState] {
+    if state.beginsConnection != nil { return [state] }
+    let variable = register.variable(
+      "whether a related packet begins a connection", valueCount: 2, kind: .unknown)
+    return [false, true].map { begins in
+      var way = state
+      way.beginsConnection = begins
+      way.cube.assign(IntervalSet(begins ? 1 : 0), to: variable)
+      return way
+    }
+  }
+
+  /// Nat chains see the packet that begins a tracked connection.
+  ///
+  /// Source: net/netfilter/nf_nat_core.c, `nf_nat_inet_fn`.
+  private func divideByConnection(
+    _ state: PacketState, _ entering: inout [PacketState], _ bypassing: inout [PacketState],
+    _ register: inout DimensionRegister
+  ) {
+    let (new, others) = state.split(byConnectionState: ConnectionBits.new)
+    if let new { entering.append(new) }
+    for state in others {
+      let (related, rest) = state.split(byConnectionState: ConnectionBits.related)
+      bypassing += rest
+      guard let related else { continue }
+      for way in begins(related, &register) {
+        if way.beginsConnection == true { entering.append(way) } else { bypassing.append(way) }
+      }
+    }
   }
 
   /// Ingress and egress chains see the frames of their devices; nft 1.0.6 does not list which.
@@ -483,5 +520,17 @@ extension RulesetWalk {
         }
       }
     }
+  }
+}
+
+extension PacketState {
+  /// The packets in one state of their connection, and the others.
+  fileprivate func split(
+    byConnectionState bit: UInt128
+  ) -> (inside: PacketState?, outside: [PacketState]) {
+    let constraint = Constraint(
+      .connectionState, IntervalSet(bit), domain: ConnectionBits.every)
+    let (inside, outside) = cube.split(by: [constraint])
+    return (inside.map { with($0) }, outside.map { with($0) })
   }
 }

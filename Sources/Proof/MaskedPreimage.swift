@@ -5,7 +5,7 @@ extension IntervalSet {
   ///
   /// - Returns: nil if more than `budget` intervals are needed, as for a mask of low bits in a wide
   ///   field.
-  func preimage(underMask mask: UInt128, width: Int, budget: Int = 4_096) -> IntervalSet? {
+  func preimage(underMask mask: UInt128, width: Int, budget: Int = 65_536) -> IntervalSet? {
     var found: [Interval] = []
     guard collect(mask, bit: width - 1, value: 0, masked: 0, budget, &found) else { return nil }
     return IntervalSet(found)

@@ -21,6 +21,8 @@ package struct PacketState: Sendable {
   package var isRerouted = false
   /// Whether a nat chain of the hook has bound the connection, so that no other is asked.
   package var isBoundAtHook = false
+  /// Whether related packets begin a connection of their own; nil where that was not asked.
+  package var beginsConnection: Bool?
   /// Whether what a route chain changed may lead out of another interface.
   package var mayTakeAnotherRoute = false
   /// Whether the connection is looked up in a zone of its own.

@@ -343,15 +343,13 @@ extension RulesetWalk {
   ) {
     state.translations.insert(translation.kind)
     state.isBoundAtHook = true
-    let changed: [Dimension]
     switch translation.kind {
-    case .source, .masquerade:
-      changed = [.sourceAddress, .transportWord0]
-    case .destination, .redirect:
-      changed = [.destinationAddress, .transportWord1]
-      state.isRerouted = true
+    case .destination, .redirect: state.isRerouted = true
+    case .source, .masquerade: break
     }
-    for dimension in changed {
+    for dimension: Dimension in [
+      .sourceAddress, .destinationAddress, .transportWord0, .transportWord1,
+    ] {
       state.forget(dimension, domain: register.domain(of: dimension, in: context.family))
     }
   }

@@ -185,6 +185,7 @@ extension PacketState {
       && translations == other.translations && isRerouted == other.isRerouted
       && mayTakeAnotherRoute == other.mayTakeAnotherRoute
       && hasOwnZone == other.hasOwnZone && isBoundAtHook == other.isBoundAtHook
+      && beginsConnection == other.beginsConnection
   }
 }
 

@@ -26,6 +26,8 @@ struct CompiledSet: Sendable {
 
   var search: Search
   var width: Int
+  /// Whether packets change the set.
+  var isDynamic = false
   /// `width` numbers for each element.
   var lowers: [UInt128] = []
   var uppers: [UInt128] = []

@@ -254,7 +254,10 @@ extension Simulator {
     switch classification(packet) {
     case .known(.invalid), .known(.untracked): return .none
     case .known(.established): return .bound
-    case .known(.related), .unknown: return .undecided
+    case .known(.related):
+      if environment.flags.contains(.relatedBegins) { return .new }
+      return environment.flags.contains(.relatedFollows) ? .bound : .undecided
+    case .unknown: return .undecided
     case .known(.new):
       guard packet.state == nil, !connections.isEmpty, let flow = flow(of: packet) else {
         return .new

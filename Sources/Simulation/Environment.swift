@@ -20,6 +20,9 @@ struct Environment: Hashable, Sendable {
     static let connectionMarkSet = Flags(rawValue: 512)
     /// Bytes that tracking reads may have changed before it looked.
     static let trackedBytesUnknown = Flags(rawValue: 1024)
+    /// The packet is related to a connection and begins one of its own, or does not.
+    static let relatedBegins = Flags(rawValue: 2048)
+    static let relatedFollows = Flags(rawValue: 4096)
   }
 
   var mark: UInt32

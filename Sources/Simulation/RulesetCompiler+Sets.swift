@@ -13,6 +13,7 @@ extension RulesetCompiler {
       let number = compile(
         ruleset.tables[table].sets[index].contents,
         hasTimeout: ruleset.tables[table].sets[index].hasTimeout)
+      program.sets[Int(number)].isDynamic = ruleset.tables[table].sets[index].isDynamic
       namedSets[table][index] = number
       return number
     case .anonymous(let contents): return compile(contents, hasTimeout: false)

@@ -157,7 +157,8 @@ extension Simulator {
       guard program.tracking(packet.layout.family) != .off, !isReturning else { return .no }
       switch binding(packet, environment) {
       case .new, .none: return .no
-      case .bound, .undecided: return .yes
+      case .bound: return .yes
+      case .undecided: return .unknown(fixedReasons.bound)
       }
     case .chain(let chain, _):
       let compiled = program.chains[Int(chain)]
@@ -231,7 +232,29 @@ extension Simulator {
       return
     case .unknown(let reason):
       note(reason, -1)
-      ends.accepting.insert(environment)
+      // A related packet begins a connection of its own or is an ICMP error, which does not.
+      let asksWhetherBound =
+        switch entry {
+        case .boundFlows: true
+        case .chain(let chain, _): program.chains[Int(chain)].isNat
+        }
+      let isRelated = asksWhetherBound && classification(packet) == .known(.related)
+      var begins = environment
+      if isRelated { begins.flags.insert(.relatedBegins) }
+      var follows = environment
+      if isRelated { follows.flags.insert(.relatedFollows) }
+      switch entry {
+      case .boundFlows:
+        ends.accepting.insert(begins)
+        alterAddresses(packet, &follows)
+        ends.accepting.insert(follows)
+      case .chain(let chain, let phase):
+        ends.accepting.insert(follows)
+        self.phase = phase
+        decidingChain = chain
+        explore(chain: Int(chain), packet, begins, hook: hook)
+      }
+      return
     case .yes: break
     }
     switch entry {

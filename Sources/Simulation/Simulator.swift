@@ -59,6 +59,11 @@ package struct Simulator: ~Copyable {
     isSetChanged = Array(repeating: false, count: program.sets.count)
   }
 
+  /// Takes the contents of sets that packets change as not known, as if many had come before.
+  package mutating func doubtDynamicSets() {
+    for set in program.sets.indices where program.sets[set].isDynamic { isSetChanged[set] = true }
+  }
+
   /// A way of the packet that is still to be followed.
   struct Alternative: Hashable {
     var position: Int32

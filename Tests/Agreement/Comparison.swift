@@ -13,6 +13,8 @@ struct Comparison {
   let seed: UInt64
   private(set) var rulesets = 0
   private(set) var packets = 0
+  /// Rulesets that no packet ever meets.
+  private(set) var withoutHooks = 0
   private(set) var unknown = 0
   /// Packets that were found in the midst of a divided question, and those whose question was too
   /// wide to divide.
@@ -32,14 +34,19 @@ struct Comparison {
     let reading = NftablesReader.read([UInt8](listing), name: name, sources: &sources)
     guard let ruleset = reading.ruleset else { throw CocoaError(.fileReadCorruptFile) }
     rulesets += 1
+    // A proof holds for every time, so what packets did to sets before is not known to either.
     var simulator = Simulator(Program(ruleset))
+    simulator.doubtDynamicSets()
     var walk = RulesetWalk(ruleset)
     var register = DimensionRegister()
     var source = PacketSource(
       constants: RulesetConstants(ruleset), random: SeededGenerator(seed: seed))
     var printed = 0
     for _ in 0..<packetCount {
-      guard let drawn = source.draw() else { continue }
+      guard let drawn = source.draw() else {
+        withoutHooks += 1
+        return
+      }
       let simulated = simulator.answer(at: drawn.question.hook, drawn.packet)
       var proved = walk.fate(of: drawn.question, &register)
       if packets % 10 == 0 {
@@ -94,7 +101,7 @@ struct Comparison {
   var summary: String {
     let share = packets == 0 ? 0 : 100 * Double(unknown) / Double(packets)
     return
-      "\(rulesets) rulesets, \(packets) packets, \(String(format: "%.1f", share)) % not known, "
+      "\(rulesets) rulesets (\(withoutHooks) that no packet meets), \(packets) packets, \(String(format: "%.1f", share)) % not known, "
       + "\(widened) of them divided out of a wide question (\(tooWide) too wide), "
       + "\(disagreements) disagreements"
   }

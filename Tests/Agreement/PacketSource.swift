@@ -15,6 +15,7 @@ struct PacketSource {
     let packet: Packet
   }
 
+  /// Draws a packet; nil for a ruleset without base chains at the IP hooks.
   mutating func draw() -> Drawn? {
     let family: IPFamily = Bool.random(using: &random) ? .ipv4 : .ipv6
     guard let hook = constants.hooks.randomElement(using: &random) else { return nil }
@@ -36,7 +37,8 @@ struct PacketSource {
     let packet = try? Packet(
       bytes: bytes, input: input.map { .named($0, index: nil) } ?? .absent,
       output: output.map { .named($0, index: nil) } ?? .absent, frame: frame, state: state)
-    guard let packet else { return nil }
+    // A packet that no receiver would take says nothing about rules, and none is drawn.
+    guard let packet else { preconditionFailure("a packet was drawn that is malformed") }
     return Drawn(
       question: PointQuestion(
         family: family, hook: hook, bytes: bytes, inputName: input, outputName: output,
@@ -102,8 +104,16 @@ struct PacketSource {
     case .ipv4:
       let source = pick(constants.ipv4, family.highestAddress)
       let destination = pick(constants.ipv4, family.highestAddress)
-      return [0x45, tos] + octets(UInt128(20 + segment.count), 2) + octets(4_711, 2) + [0x40, 0]
-        + [lifetime, transport, 0, 0] + octets(source, 4) + octets(destination, 4) + segment
+      var header = [0x45, tos] + octets(UInt128(20 + segment.count), 2) + octets(4_711, 2)
+      header += [0x40, 0, lifetime, transport, 0, 0] + octets(source, 4) + octets(destination, 4)
+      // RFC 791: the one's complement of the one's complement sum of the header's words.
+      var sum = stride(from: 0, to: 20, by: 2).reduce(UInt32(0)) {
+        $0 + UInt32(header[$1]) << 8 + UInt32(header[$1 + 1])
+      }
+      while sum > 0xFFFF { sum = sum & 0xFFFF + sum >> 16 }
+      header[10] = UInt8(truncatingIfNeeded: ~sum >> 8)
+      header[11] = UInt8(truncatingIfNeeded: ~sum)
+      return header + segment
     case .ipv6:
       let source = pick(constants.ipv6, family.highestAddress)
       let destination = pick(constants.ipv6, family.highestAddress)
