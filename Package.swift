@@ -39,6 +39,9 @@ let package = Package(
     .target(name: "LinuxKernel", dependencies: ["CLinuxShims"]),
     .target(
       name: "Netfilter", dependencies: ["CLinuxShims", "CNftables", "Diagnostics", "LinuxKernel"]),
+    .target(
+      name: "Sandbox",
+      dependencies: ["Addresses", "LinuxKernel", "Netfilter", "Rulesets", "Simulation"]),
 
     // Layer 5: the tool.
     .target(name: "Reports", dependencies: ["Diagnostics", "Documents", "Outcomes"]),
@@ -46,7 +49,7 @@ let package = Package(
       name: "CommandLineTool",
       dependencies: [
         "Addresses", "Diagnostics", "Documents", "LinuxKernel", "Netfilter", "NftablesFrontend",
-        "Outcomes", "Proof", "Reports", "Rulesets", "Scenarios", "Simulation",
+        "Outcomes", "Proof", "Reports", "Rulesets", "Sandbox", "Scenarios", "Simulation",
       ]),
     .executableTarget(name: "portproof", dependencies: ["CommandLineTool", "LinuxKernel"]),
 
@@ -100,6 +103,11 @@ let package = Package(
     .testTarget(
       name: "NetfilterTests",
       dependencies: ["Diagnostics", "LinuxKernel", "Netfilter", "portproof"]),
+    .testTarget(
+      name: "SandboxTests",
+      dependencies: [
+        "Addresses", "LinuxKernel", "Netfilter", "Rulesets", "Sandbox", "Simulation", "portproof",
+      ]),
     .testTarget(
       name: "CommandLineToolTests",
       dependencies: [

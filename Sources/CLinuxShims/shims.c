@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -94,7 +95,28 @@ int portproof_watch_interruptions(void) {
 
 int portproof_interruptions(void) { return atomic_load(&interruptions); }
 
-int portproof_spawn(const char *path, char *const arguments[], int output, int errors, int *child) {
+int portproof_memory_file(int *descriptor) {
+  int result = memfd_create("portproof", MFD_CLOEXEC);
+  if (result < 0) return errno;
+  *descriptor = result;
+  return 0;
+}
+
+int portproof_stay_on_this_processor(void) {
+  int processor = sched_getcpu();
+  if (processor < 0) return errno;
+  cpu_set_t *set = CPU_ALLOC(processor + 1);
+  if (set == NULL) return ENOMEM;
+  size_t size = CPU_ALLOC_SIZE(processor + 1);
+  CPU_ZERO_S(size, set);
+  CPU_SET_S(processor, size, set);
+  int status = sched_setaffinity(0, size, set) == 0 ? 0 : errno;
+  CPU_FREE(set);
+  return status;
+}
+
+int portproof_spawn(const char *path, char *const arguments[], int input, int output, int errors,
+                    int *child) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   int status = posix_spawn_file_actions_init(&actions);
@@ -111,7 +133,8 @@ int portproof_spawn(const char *path, char *const arguments[], int output, int e
   sigaddset(&defaults, SIGINT);
   sigaddset(&defaults, SIGTERM);
   if (status == 0)
-    status = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    status = input < 0 ? posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+                       : posix_spawn_file_actions_adddup2(&actions, input, 0);
   if (status == 0) status = posix_spawn_file_actions_adddup2(&actions, output, 1);
   if (status == 0) status = posix_spawn_file_actions_adddup2(&actions, errors, 2);
   if (status == 0) status = posix_spawn_file_actions_addclosefrom_np(&actions, 3);

@@ -1,6 +1,7 @@
 internal import Diagnostics
 internal import LinuxKernel
 internal import Netfilter
+internal import Sandbox
 
 /// The tool: arguments in, exit status out.
 package enum Tool {
@@ -14,6 +15,7 @@ package enum Tool {
     if arguments.first == NetfilterChild.argument {
       return NetfilterChild.run(Array(arguments.dropFirst()))
     }
+    if arguments == [SandboxChild.argument] { return SandboxChild.run() }
     Machine.ignoreBrokenPipes()
     do throws(Diagnostic) {
       switch try ArgumentParser.parse(arguments) {

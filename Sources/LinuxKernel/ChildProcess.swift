@@ -29,22 +29,26 @@ package enum ChildProcess {
 
   /// Runs a program and gathers what it writes.
   ///
-  /// Standard input is empty. The child has ended and is gone when the function returns.
+  /// The child has ended and is gone when the function returns.
   ///
   /// - Parameters:
   ///   - executable: The program.
   ///   - arguments: What follows the program's name.
+  ///   - input: What the child can read from standard input.
   ///   - timeout: After this the child is killed.
   ///   - limit: The most bytes that it may write to standard output.
   /// - Returns: How it ended, and what it wrote.
   /// - Throws: What starting it, or reading from it, failed with.
   package static func run(
-    _ executable: String, _ arguments: [String], timeout: Duration, limit: Int
+    _ executable: String, _ arguments: [String], input: [UInt8] = [], timeout: Duration, limit: Int
   ) throws(Errno) -> Output {
+    // A file rather than a pipe: the child reads when it likes, and may end without reading.
+    let inputFile = try Descriptor.memoryFile(holding: input)
     let outputPipe = try Descriptor.pipe()
     let errorPipe = try Descriptor.pipe()
     let child = try spawn(
-      executable, arguments, output: outputPipe.writer.raw, errors: errorPipe.writer.raw)
+      executable, arguments, input: inputFile.raw, output: outputPipe.writer.raw,
+      errors: errorPipe.writer.raw)
     // Without this the ends that the child holds would not be the last ones.
     let output = outputPipe.closingWriter()
     let errors = errorPipe.closingWriter()
@@ -66,14 +70,14 @@ package enum ChildProcess {
   }
 
   private static func spawn(
-    _ executable: String, _ arguments: [String], output: CInt, errors: CInt
+    _ executable: String, _ arguments: [String], input: CInt, output: CInt, errors: CInt
   ) throws(Errno) -> pid_t {
     var strings: [UnsafeMutablePointer<CChar>?] = unsafe []
     for text in [executable] + arguments { unsafe strings.append(strdup(text)) }
     unsafe strings.append(nil)
     defer { unsafe strings.forEach { unsafe free($0) } }
     var child: CInt = 0
-    let status = unsafe portproof_spawn(executable, strings, output, errors, &child)
+    let status = unsafe portproof_spawn(executable, strings, input, output, errors, &child)
     guard status == 0 else { throw Errno(rawValue: status) }
     return child
   }
@@ -117,6 +121,16 @@ package enum ChildProcess {
   }
 
   private static let errorLimit = 1 << 24
+
+  /// Keeps this process on the processor that it runs on.
+  ///
+  /// What the kernel queues for later then stays in the order in which it was queued.
+  ///
+  /// - Throws: What `sched_setaffinity(2)` failed with.
+  package static func stayOnThisProcessor() throws(Errno) {
+    let status = portproof_stay_on_this_processor()
+    guard status == 0 else { throw Errno(rawValue: status) }
+  }
 
   /// Makes this process a child that cannot outlive its parent nor take the machine down.
   ///

@@ -11,6 +11,11 @@ package enum Clocks {
     return .seconds(now.tv_sec) + .nanoseconds(now.tv_nsec)
   }
 
+  /// Lets other processes run for about this long.
+  package static func sleep(_ duration: Duration) {
+    _ = usleep(UInt32(max(0, min(duration.seconds, 1000)) * 1e6))
+  }
+
   /// Whole seconds since 1970-01-01T00:00:00Z.
   package static var wallSeconds: Int { Glibc.time(nil) }
 }

@@ -29,6 +29,19 @@ package struct Descriptor: ~Copyable, Sendable {
     return Pipe(reader: Descriptor(owning: reader), writer: Descriptor(owning: writer))
   }
 
+  /// A file without a name that holds `bytes`, to be read from its start.
+  ///
+  /// - Throws: What `memfd_create(2)` or writing failed with.
+  static func memoryFile(holding bytes: [UInt8]) throws(Errno) -> Descriptor {
+    var raw: CInt = -1
+    let status = unsafe portproof_memory_file(&raw)
+    guard status == 0 else { throw Errno(rawValue: status) }
+    let file = Descriptor(owning: raw)
+    try file.write(bytes)
+    _ = try retrying { Int(lseek(file.raw, 0, SEEK_SET)) }
+    return file
+  }
+
   /// How much a pipe holds, where the system allows it.
   static let pipeSize = 1 << 18
 

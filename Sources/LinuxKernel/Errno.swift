@@ -35,6 +35,19 @@ package struct Errno: RawRepresentable, Hashable, Sendable, Error {
   /// The corresponding C constant is `EOPNOTSUPP`.
   package static let notSupported = Errno(rawValue: EOPNOTSUPP)
 
+  /// The corresponding C constant is `ENOBUFS`.
+  package static let noBufferSpace = Errno(rawValue: ENOBUFS)
+  /// The corresponding C constant is `EMSGSIZE`.
+  package static let messageTooLong = Errno(rawValue: EMSGSIZE)
+  /// The corresponding C constant is `ENETUNREACH`.
+  package static let networkUnreachable = Errno(rawValue: ENETUNREACH)
+  /// The corresponding C constant is `EHOSTUNREACH`.
+  package static let hostUnreachable = Errno(rawValue: EHOSTUNREACH)
+  /// The corresponding C constant is `EPROTO`.
+  package static let protocolError = Errno(rawValue: EPROTO)
+  /// The corresponding C constant is `ETIMEDOUT`.
+  package static let timedOut = Errno(rawValue: ETIMEDOUT)
+
   /// What the last call of this thread failed with.
   static var current: Errno { Errno(rawValue: errno) }
 }

@@ -45,6 +45,17 @@ package enum Machine {
     return Int(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
   }
 
+  /// Sets a kernel setting of this process's namespaces.
+  ///
+  /// - Parameters:
+  ///   - path: The setting as a path below `/proc/sys`; names of interfaces may hold dots.
+  ///   - value: What it becomes.
+  /// - Throws: What the kernel refused.
+  package static func set(_ path: String, to value: Int) throws(Errno) {
+    let raw = try retrying { Int(unsafe open("/proc/sys/" + path, O_WRONLY | O_CLOEXEC)) }
+    try Descriptor(owning: CInt(raw)).write(Array(String(value).utf8))
+  }
+
   /// The value of an environment variable.
   package static func environment(_ name: String) -> String? {
     guard let raw = unsafe getenv(name) else { return nil }

@@ -37,11 +37,18 @@ int portproof_watch_interruptions(void);
 /// How many of the watched signals have come.
 int portproof_interruptions(void);
 
-/// Starts `path` with `arguments` (ending in NULL): standard input is /dev/null, standard output
-/// and standard error are the given descriptors, no other is inherited, no signal is blocked, and
-/// SIGPIPE, SIGINT and SIGTERM are as by default.
+/// Starts `path` with `arguments` (ending in NULL): standard input (/dev/null where it is -1),
+/// standard output and standard error are the given descriptors, no other is inherited, no signal
+/// is blocked, and SIGPIPE, SIGINT and SIGTERM are as by default.
 /// Returns 0 or an errno.
-int portproof_spawn(const char *path, char *const arguments[], int output, int errors, int *child);
+int portproof_spawn(const char *path, char *const arguments[], int input, int output, int errors,
+                    int *child);
+
+/// `memfd_create(2)`: an empty file without a name, closed on exec. Returns 0 or an errno.
+int portproof_memory_file(int *descriptor);
+
+/// Keeps this process on the processor that it runs on. Returns 0 or an errno.
+int portproof_stay_on_this_processor(void);
 
 /// The status of a waited-for child: 0 and the exit status, or 1 and the signal.
 int portproof_decode_status(int status, int *value);
@@ -65,3 +72,22 @@ int portproof_add_interface(const char *name, const char *kind);
 /// While it is on, `sendmsg` of this program sends such a batch as several. The whole is no longer
 /// one transaction, so it is for namespaces that nobody else sees.
 void portproof_split_large_batches(int enabled);
+
+// Sockets. Each function returns 0 or an errno.
+
+/// A netlink socket of the given protocol (`NETLINK_ROUTE` is 0, `NETLINK_NETFILTER` is 12) whose
+/// reads end with EAGAIN after `patience` milliseconds.
+int portproof_open_netlink(int protocol, int patience, int *descriptor);
+
+/// A packet socket that only sends.
+int portproof_open_link(int *descriptor);
+
+/// Sends a whole frame by the interface with this index.
+int portproof_send_frame(int descriptor, unsigned interface, const uint8_t *bytes, size_t size);
+
+/// A raw socket that sends packets with the IP header that it is given.
+int portproof_open_raw(int is_ipv6, int *descriptor);
+
+/// Sends a packet to the address; of IPv4, the first four octets count.
+int portproof_send_raw(int descriptor, int is_ipv6, const uint8_t destination[16],
+                       const uint8_t *bytes, size_t size);

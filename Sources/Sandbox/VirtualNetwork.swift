@@ -1,0 +1,251 @@
+import Addresses
+internal import LinuxKernel
+internal import Simulation
+
+/// The interfaces, addresses and routes of a host, in the network namespace of this process.
+///
+/// Each interface is one end of a virtual pair whose other end takes the frames. Nothing ever
+/// leaves by an interface, so there are no neighbours to know.
+struct VirtualNetwork: ~Copyable {
+  private let routing: NetlinkSocket
+  /// Where frames for an interface go in, in the order of ``names``.
+  private(set) var names: [InterfaceName] = []
+  private(set) var hardwareAddresses: [UInt64] = []
+  private(set) var farIndices: [UInt32] = []
+
+  init() throws(SandboxError) {
+    let routing = try attempting("opening a routing socket") { () throws(Errno) in
+      try NetlinkSocket(.route, patience: .seconds(10))
+    }
+    self.routing = routing
+  }
+
+  /// Makes what the description says.
+  mutating func build(_ host: Host) throws(SandboxError) {
+    try configureDefaults(host)
+    var nextIndex = max(1, host.interfaces.compactMap(\.index).filter { $0 < 1 << 16 }.max() ?? 1)
+    for interface in host.interfaces where interface.name != Self.loopback {
+      nextIndex += interface.index == nil ? 1 : 0
+      let number = UInt64(names.count)
+      let hardware = interface.hardwareAddress?.rawValue ?? (0x0250_5000_0000 | number)
+      try addPair(
+        interface.name.description, index: interface.index ?? nextIndex, hardware: hardware)
+      names.append(interface.name)
+    }
+    try raise(1, "lo")
+    for interface in host.interfaces {
+      let index = try index(of: interface, in: host)
+      for own in interface.addresses { try addAddress(own, to: index, interface.name) }
+    }
+    for route in host.routes { try addRoute(route, host) }
+    try awaitLocalRoutes(host)
+  }
+
+  /// Adds a pair that the ruleset under test knows nothing of.
+  ///
+  /// - Returns: The index of the end that frames go into.
+  mutating func addBell() throws(SandboxError) -> UInt32 {
+    try addPair(ProbeTable.bell, index: Self.bellIndex, hardware: ProbeTable.bellAddress)
+    hardwareAddresses.removeLast()
+    return farIndices.removeLast()
+  }
+
+  private static let loopback = InterfaceName("lo") ?? .none
+  /// Indices of far ends are out of the way of those that rules may name.
+  private static let firstFarIndex: UInt32 = 1 << 24
+  private static let bellIndex: UInt32 = 1 << 23
+
+  private func configureDefaults(_ host: Host) throws(SandboxError) {
+    var settings = [
+      ("net/ipv4/ip_forward", host.isForwarding ? 1 : 0),
+      ("net/ipv6/conf/all/forwarding", host.isForwarding ? 1 : 0),
+      // No link-local addresses that the description does not have, and no duplicates sought.
+      ("net/ipv6/conf/default/addr_gen_mode", 1),
+      ("net/ipv6/conf/default/accept_dad", 0),
+      ("net/ipv6/conf/default/accept_ra", 0),
+    ]
+    // What is not set here would come from the machine: net.core.devconf_inherit_init_net.
+    for scope in ["all", "default", "lo"] {
+      settings += [
+        ("net/ipv4/conf/\(scope)/rp_filter", host.reversePathFilter),
+        ("net/ipv4/conf/\(scope)/route_localnet", host.routesLocalnet ? 1 : 0),
+        ("net/ipv4/conf/\(scope)/accept_local", host.acceptsLocal == true ? 1 : 0),
+      ]
+    }
+    for (path, value) in settings {
+      try attempting("setting \(path)") { () throws(Errno) in try Machine.set(path, to: value) }
+    }
+  }
+
+  private func index(of interface: Host.Interface, in host: Host) throws(SandboxError) -> UInt32 {
+    if interface.name == Self.loopback { return 1 }
+    guard let position = names.firstIndex(of: interface.name) else {
+      throw .unknownInterface(interface.name.description)
+    }
+    return nearIndices[position]
+  }
+
+  private var nearIndices: [UInt32] = []
+
+  // Source: rtnetlink(7); include/uapi/linux/if_link.h, if_addr.h, rtnetlink.h.
+
+  private mutating func addPair(
+    _ name: String, index: UInt32, hardware: UInt64
+  ) throws(SandboxError) {
+    guard index <= Self.bellIndex else {
+      throw .failed(step: "giving \(name) the index \(index)", .invalidArgument)
+    }
+    let far = Self.firstFarIndex + index
+    // RTM_NEWLINK; NLM_F_EXCL | NLM_F_CREATE.
+    var message = NetlinkMessage(type: 16, flags: 0x600)
+    Self.appendLink(&message, index: index)
+    message.attribute(3, Array(name.utf8) + [0])  // IFLA_IFNAME
+    message.attribute(1, octets(of: hardware))  // IFLA_ADDRESS
+    message.attribute(18) { information in  // IFLA_LINKINFO
+      information.attribute(1, Array("veth".utf8))  // IFLA_INFO_KIND
+      information.attribute(2) { data in  // IFLA_INFO_DATA
+        data.attribute(1) { peer in  // VETH_INFO_PEER
+          Self.appendLink(&peer, index: far)
+          peer.attribute(3, Array("portproof-\(farIndices.count)".utf8) + [0])
+        }
+      }
+    }
+    try perform(message, "adding interface \(name)")
+    try attempting("setting up the far end of \(name)") { () throws(Errno) in
+      try Machine.set("net/ipv6/conf/portproof-\(farIndices.count)/disable_ipv6", to: 1)
+    }
+    // The far end first: the near one then has a carrier at once when it is raised.
+    try raise(far, name)
+    try raise(index, name)
+    farIndices.append(far)
+    nearIndices.append(index)
+    hardwareAddresses.append(hardware)
+  }
+
+  /// The fixed part `ifinfomsg`, all else unspecified.
+  private static func appendLink(
+    _ message: inout NetlinkMessage, index: UInt32, flags: UInt32 = 0
+  ) {
+    message.append(UInt32(0))
+    message.append(index)
+    message.append(flags)
+    message.append(flags)
+  }
+
+  private func raise(_ index: UInt32, _ name: String) throws(SandboxError) {
+    var message = NetlinkMessage(type: 16)  // RTM_NEWLINK
+    Self.appendLink(&message, index: index, flags: 1)  // IFF_UP
+    try perform(message, "raising interface \(name)")
+  }
+
+  private func addAddress(
+    _ own: Host.Interface.Address, to index: UInt32, _ name: InterfaceName
+  ) throws(SandboxError) {
+    // RTM_NEWADDR; NLM_F_CREATE: what the loopback has of its own is there already.
+    var message = NetlinkMessage(type: 20, flags: 0x400)
+    message.append(own.address.family.netfilterNumber)
+    message.append(UInt8(own.length))
+    message.append(UInt16(0))
+    message.append(index)
+    let octets = octets(of: own.address)
+    message.attribute(2, octets)  // IFA_LOCAL
+    message.attribute(1, octets)  // IFA_ADDRESS
+    message.attribute(8, UInt32(2))  // IFA_FLAGS: IFA_F_NODAD
+    do throws(Errno) {
+      try routing.perform(message)
+    } catch  where error == .alreadyExists {
+      return
+    } catch {
+      throw .failed(step: "adding \(own.address) to \(name)", error)
+    }
+  }
+
+  private func addRoute(_ route: Host.Route, _ host: Host) throws(SandboxError) {
+    guard let interface = host.interface(route.device) else {
+      throw .unknownInterface(route.device.description)
+    }
+    let index = try index(of: interface, in: host)
+    let destinations =
+      route.destination.map { [$0] }
+      ?? IPFamily.allCases.map { IPPrefix(containing: IPAddress($0, rawValue: 0), length: 0) }
+    for destination in destinations {
+      var message = NetlinkMessage(type: 24, flags: 0x400)  // RTM_NEWROUTE; NLM_F_CREATE
+      message.append(destination.family.netfilterNumber)
+      message.append(UInt8(destination.length))
+      message.append(UInt16(0))
+      message.append(UInt8(254))  // RT_TABLE_MAIN
+      message.append(UInt8(4))  // RTPROT_STATIC
+      message.append(UInt8(destination.family == .ipv4 ? 253 : 0))  // RT_SCOPE_LINK for IPv4
+      message.append(UInt8(1))  // RTN_UNICAST
+      message.append(UInt32(0))
+      // RTA_DST.
+      if destination.length > 0 { message.attribute(1, octets(of: destination.network)) }
+      message.attribute(4, index)  // RTA_OIF
+      try perform(message, "adding a route to \(destination)")
+    }
+  }
+
+  /// Waits until the kernel takes every IPv6 address for its own, which it comes to do by itself.
+  ///
+  /// Source: net/ipv6/addrconf.c, `addrconf_dad_work`; net/ipv6/route.c, `rt6_info_route` prints
+  /// address, length, …, flags, device.
+  private func awaitLocalRoutes(_ host: Host) throws(SandboxError) {
+    let wanted = Set(
+      host.interfaces.flatMap(\.addresses).map(\.address).filter { $0.family == .ipv6 }
+        .map { hexadecimal(octets(of: $0)) })
+    let deadline = Clocks.monotonic + .seconds(10)
+    while true {
+      let table = try attempting("reading the routes") { () throws(Errno) in
+        try Files.read("/proc/self/net/ipv6_route")
+      }
+      var missing = wanted
+      for line in String(decoding: table, as: UTF8.self).split(separator: "\n") {
+        let words = line.split(separator: " ")
+        guard words.count >= 9, words[1] == "80", let flags = UInt32(words[8], radix: 16) else {
+          continue
+        }
+        if flags & 0x8000_0000 != 0 { missing.remove(String(words[0])) }  // RTF_LOCAL
+      }
+      if missing.isEmpty { return }
+      guard Clocks.monotonic < deadline else {
+        throw .failed(step: "waiting for the IPv6 addresses", .timedOut)
+      }
+      Clocks.sleep(.milliseconds(1))
+    }
+  }
+
+  private func perform(_ message: NetlinkMessage, _ step: String) throws(SandboxError) {
+    do throws(Errno) {
+      try routing.perform(message)
+    } catch {
+      throw .failed(step: step, error)
+    }
+  }
+}
+
+/// Does a step of which the user should hear when it fails.
+func attempting<Value: ~Copyable>(
+  _ step: String, _ body: () throws(Errno) -> Value
+) throws(SandboxError) -> Value {
+  do throws(Errno) {
+    return try body()
+  } catch {
+    throw .failed(step: step, error)
+  }
+}
+
+/// The octets of an address, as on the wire.
+func octets(of address: IPAddress) -> [UInt8] {
+  stride(from: address.family.bitWidth - 8, through: 0, by: -8).map {
+    UInt8(truncatingIfNeeded: address.rawValue >> UInt128($0))
+  }
+}
+
+/// The octets of a hardware address, as on the wire.
+func octets(of hardware: UInt64) -> [UInt8] {
+  stride(from: 40, through: 0, by: -8).map { UInt8(truncatingIfNeeded: hardware >> UInt64($0)) }
+}
+
+private func hexadecimal(_ octets: [UInt8]) -> String {
+  octets.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+}

@@ -1,0 +1,369 @@
+import Addresses
+import Foundation
+import LinuxKernel
+import Netfilter
+import Rulesets
+import Sandbox
+import Simulation
+import Testing
+
+/// Namespaces need root, or an environment that must have them.
+private let canUnshare: ConditionTrait = .enabled(
+  if: Machine.effectiveUserID == 0 || Machine.environment("CI") != nil,
+  "needs root: makes network namespaces and becomes another user")
+
+private let root = URL(filePath: #filePath).deletingLastPathComponent()
+  .deletingLastPathComponent().deletingLastPathComponent()
+
+/// Data with verdicts that a Linux kernel gave, beside the repository.
+private let corpora = root.deletingLastPathComponent().appending(path: "shared/corpora")
+
+private let hasCorpora: ConditionTrait = .enabled(
+  if: Machine.environment("CI") != nil || FileManager.default.fileExists(atPath: corpora.path),
+  "needs the corpora beside the repository")
+
+private typealias Object = [String: Any]
+
+@Suite("The kernel as referee")
+struct KernelRefereeTests {
+  /// A folder with a copy of the tool that every user may run, and programs around it.
+  private final class Workshop {
+    let folder: String
+    let tool: String
+
+    init() throws {
+      let runner = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+      let built = URL(fileURLWithPath: runner).deletingLastPathComponent().path + "/portproof"
+      folder = NSTemporaryDirectory() + "/portproof-sandbox-\(UUID().uuidString)"
+      tool = folder + "/portproof"
+      let all: [FileAttributeKey: Any] = [.posixPermissions: 0o755]
+      try FileManager.default.createDirectory(
+        atPath: folder, withIntermediateDirectories: true, attributes: all)
+      try FileManager.default.copyItem(atPath: built, toPath: tool)
+      try FileManager.default.setAttributes(all, ofItemAtPath: tool)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    /// A program that runs `commands`, in which `$TOOL` is the tool.
+    func program(_ commands: String) throws -> String {
+      let path = folder + "/program-\(UUID().uuidString)"
+      try Data("#!/bin/sh\nTOOL=\(tool)\n\(commands)\n".utf8).write(to: URL(filePath: path))
+      try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+      return path
+    }
+
+    /// The tool as a user without any privilege.
+    func unprivileged() throws -> String {
+      try program(
+        "exec setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all "
+          + "--bounding-set=-all $TOOL \"$@\"")
+    }
+
+    func tool(isPrivileged: Bool) throws -> String { isPrivileged ? tool : try unprivileged() }
+  }
+
+  private func host(_ interfaces: [Object], by device: String) throws -> Simulation.Host {
+    let description: Object = [
+      "interfaces": interfaces, "routes": [["to": "default", "dev": device]], "forwarding": true,
+      "rp_filter": 0, "route_localnet": true, "accept_local": true,
+    ]
+    return try Simulation.Host(
+      reading: Array(try JSONSerialization.data(withJSONObject: description)))
+  }
+
+  private func twoNetworks() throws -> Simulation.Host {
+    try host(
+      [
+        ["name": "eth0", "addresses": ["10.0.0.1/24", "fd00:0::1/64"]],
+        ["name": "eth1", "addresses": ["10.1.0.1/24", "fd00:1::1/64"]],
+      ], by: "eth1")
+  }
+
+  /// A packet of the corpora; nil where its bytes are not given.
+  private func packet(_ description: Object) -> SandboxPacket? {
+    guard let digits = description["l3_hex"] as? String else { return nil }
+    let characters = Array(digits.utf8)
+    let bytes = stride(from: 0, to: characters.count - 1, by: 2).compactMap {
+      UInt8(String(decoding: characters[$0..<$0 + 2], as: UTF8.self), radix: 16)
+    }
+    if description["local"] as? Bool == true { return SandboxPacket(bytes: bytes, origin: .local) }
+    guard let name = (description["iif"] as? String).flatMap({ InterfaceName($0) }) else {
+      return nil
+    }
+    let frame = Packet.Frame(
+      source: (description["smac"] as? String).flatMap { MACAddress($0) },
+      destination: (description["dmac"] as? String).flatMap { MACAddress($0) })
+    return SandboxPacket(bytes: bytes, origin: .received(name, frame))
+  }
+
+  /// The verdicts in words, and those on record as far as they are of the same packet.
+  private func compare(
+    _ verdicts: HookVerdicts, of packet: SandboxPacket, with record: Any?
+  ) -> (answer: [String: String], expected: [String: String]) {
+    var answer: [String: String] = [:]
+    for (hook, verdict) in verdicts.byHook { answer[hook.rawValue] = verdict.rawValue }
+    var expected = record as? [String: String] ?? [:]
+    switch packet.origin {
+    case .local:
+      // Most of the record does not follow a packet that comes back in.
+      if expected["prerouting"] == nil { answer = answer.filter { isWayOut($0.key) } }
+    case .received:
+      // What the kernel itself answered is on record too, with the hooks that it passed.
+      if expected["output"] != nil { expected = expected.filter { !isWayOut($0.key) } }
+    }
+    return (answer, expected)
+  }
+
+  private func isWayOut(_ hook: String) -> Bool { hook == "output" || hook == "postrouting" }
+
+  /// UDP from 10.0.0.5 to port 53 of 10.0.0.1.
+  private let question = SandboxPacket(
+    bytes: [
+      0x45, 0, 0, 28, 0x12, 0x34, 0, 0, 64, 17, 0x54, 0x98, 10, 0, 0, 5, 10, 0, 0, 1,
+      0x9C, 0x40, 0, 53, 0, 8, 0x4F, 0x63,
+    ], origin: .received(InterfaceName("eth0") ?? .none, Packet.Frame()))
+
+  private let droppingQuestions = Array(
+    """
+    table inet t {
+      chain c {
+        type filter hook input priority 0; policy accept;
+        udp dport 53 drop
+      }
+    }
+
+    """.utf8)
+
+  @Test(canUnshare, hasCorpora, arguments: [true, false])
+  func `traps have the verdicts on record`(isPrivileged: Bool) throws {
+    let workshop = try Workshop()
+    let tool = try workshop.tool(isPrivileged: isPrivileged)
+    let host = try twoNetworks()
+    var compared = 0
+    let lines = try String(contentsOf: corpora.appending(path: "traps.jsonl"), encoding: .utf8)
+    for (number, line) in lines.split(separator: "\n").enumerated()
+    where isPrivileged || number.isMultiple(of: 4) {
+      let trap = try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? Object)
+      // Entries of the connection table and packets told by their fields alone are not made here.
+      guard trap["conntrack_setup"] == nil, trap["pre_packets"] == nil,
+        let packet = (trap["packet"] as? Object).flatMap(packet)
+      else { continue }
+      let ruleset = Array(try #require(trap["ruleset"] as? String).utf8)
+      let referee = KernelReferee(ruleset: ruleset, host: host, executable: tool)
+      let verdicts = try referee.verdicts(for: [packet])
+      let name = trap["name"] as? String ?? ""
+      let (answer, expected) = compare(verdicts[0], of: packet, with: trap["hooks_seen"])
+      #expect(answer == expected, "\(name)")
+      compared += 1
+    }
+    #expect(compared >= (isPrivileged ? 60 : 15))
+  }
+
+  @Test(canUnshare, hasCorpora, .timeLimit(.minutes(5)))
+  func `vectors without state have the verdicts on record`() throws {
+    let workshop = try Workshop()
+    var compared = 0
+    var wrong: [String] = []
+    let files = try FileManager.default.contentsOfDirectory(
+      at: corpora.appending(path: "vectors"), includingPropertiesForKeys: nil
+    ).filter { $0.pathExtension == "json" }.sorted { $0.path < $1.path }
+    for (number, file) in files.enumerated() where number.isMultiple(of: 4) {
+      let vectors = try #require(
+        JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? Object)
+      guard (vectors["stateful"] as? [Any])?.isEmpty == true else { continue }
+      let environment = try #require(vectors["env"] as? Object)
+      let interfaces: [Object] = (environment["devices"] as? [Object] ?? []).map {
+        [
+          "name": $0["name"] ?? "", "index": $0["ifindex"] ?? 0, "mac": $0["mac"] ?? "",
+          "addresses": [$0["v4"] ?? "", $0["v6"] ?? ""],
+        ]
+      }
+      let referee = KernelReferee(
+        ruleset: Array(
+          try JSONSerialization.data(withJSONObject: vectors["ruleset_json"] ?? Object())),
+        host: try host(interfaces, by: environment["default_dev"] as? String ?? ""),
+        executable: workshop.tool)
+      let entries = vectors["vectors"] as? [Object] ?? []
+      let packets = entries.compactMap { ($0["packet"] as? Object).flatMap(packet) }
+      try #require(packets.count == entries.count)
+      do throws(SandboxError) {
+        let verdicts = try referee.verdicts(for: packets)
+        for (index, entry) in entries.enumerated() {
+          compared += 1
+          let (answer, expected) = compare(
+            verdicts[index], of: packets[index], with: entry["hooks"])
+          if answer != expected {
+            wrong.append("\(file.lastPathComponent) \(index): \(answer), on record \(expected)")
+          }
+        }
+      } catch {
+        // nft does not take all of what it lists: maps into chains that are listed behind them,
+        // maps of concatenations, chains of a device.
+        guard case .rejected = error else { throw error }
+      }
+    }
+    #expect(wrong.isEmpty, "\(wrong.count): \(wrong.prefix(20).joined(separator: "\n"))")
+    #expect(compared >= 1000)
+  }
+
+  private func verdicts(
+    by tool: String, _ ruleset: [UInt8]? = nil, count: Int = 1
+  ) throws -> [HookVerdicts] {
+    let referee = KernelReferee(
+      ruleset: ruleset ?? droppingQuestions, host: try twoNetworks(), executable: tool)
+    return try referee.verdicts(for: Array(repeating: question, count: count))
+  }
+
+  @Test(canUnshare, arguments: [true, false])
+  func `a packet is dropped at the hook that drops it`(isPrivileged: Bool) throws {
+    let workshop = try Workshop()
+    let verdicts = try verdicts(by: workshop.tool(isPrivileged: isPrivileged), count: 40)
+    #expect(verdicts.count == 40)
+    for each in verdicts { #expect(each.byHook == [.prerouting: .accept, .input: .drop]) }
+  }
+
+  @Test(canUnshare) func `a packet to the host itself goes out and comes back in`() throws {
+    let workshop = try Workshop()
+    let ruleset = Array(
+      """
+      table ip t {
+        chain c {
+          type filter hook input priority 0; policy accept;
+          iifname "lo" udp dport 53 reject
+        }
+      }
+
+      """.utf8)
+    let referee = KernelReferee(
+      ruleset: ruleset, host: try twoNetworks(), executable: workshop.tool)
+    var packet = SandboxPacket(bytes: question.bytes, origin: .local)
+    // From 10.0.0.1 to 10.1.0.1, both its own.
+    packet.bytes.replaceSubrange(12..<20, with: [10, 0, 0, 1, 10, 1, 0, 1])
+    let verdicts = try referee.verdicts(for: [packet, question])
+    // The rejection comes back in by the same way and gets through; it must not count.
+    #expect(
+      verdicts[0].byHook == [
+        .output: .accept, .postrouting: .accept, .prerouting: .accept, .input: .drop,
+      ])
+    #expect(verdicts[1].byHook == [.prerouting: .accept, .input: .accept])
+  }
+
+  @Test(canUnshare) func `what rules keep is kept from packet to packet, and no longer`() throws {
+    let workshop = try Workshop()
+    let ruleset = Array(
+      """
+      table ip t {
+        chain c {
+          type filter hook input priority 0; policy drop;
+          udp dport 53 limit rate 1/day burst 3 packets accept
+        }
+      }
+
+      """.utf8)
+    for _ in 0..<2 {
+      let answers = try verdicts(by: workshop.tool, ruleset, count: 5)
+      #expect(answers.map { $0[.input] } == [.accept, .accept, .accept, .drop, .drop])
+    }
+  }
+
+  @Test(canUnshare, arguments: [true, false])
+  func `the namespace of the caller stays as it is`(isPrivileged: Bool) throws {
+    let workshop = try Workshop()
+    let tool = try workshop.tool(isPrivileged: isPrivileged)
+    let program = try workshop.program(
+      """
+      [ "$INSIDE" ] || INSIDE=1 exec unshare -n "$0" "$@"
+      state() {
+        nft list ruleset; ip -d link; ip addr; ip route show table all
+        sysctl -a 2>/dev/null | grep -E '^net.ipv[46].(conf|ip_forward)'
+      }
+      nft add table ip mine
+      ip link add eth0 type veth peer name far
+      ip link set eth0 up; ip link set far up; sleep 0.2
+      state >\(workshop.folder)/before
+      \(tool) "$@"; code=$?
+      state >\(workshop.folder)/after
+      exit $code
+      """)
+    #expect(try verdicts(by: program)[0][.input] == .drop)
+    let before = try Files.read(workshop.folder + "/before")
+    #expect(String(decoding: before, as: UTF8.self).contains("net.ipv4.ip_forward = 0"))
+    #expect(String(decoding: before, as: UTF8.self).contains("table ip mine"))
+    #expect(try Files.read(workshop.folder + "/after") == before)
+  }
+
+  @Test(canUnshare, .timeLimit(.minutes(1)), arguments: [true, false], ["$child", "$$"])
+  func `a sandbox that is killed, or whose parent is, leaves nothing`(
+    isPrivileged: Bool, victim: String
+  ) throws {
+    let workshop = try Workshop()
+    let tool = try workshop.tool(isPrivileged: isPrivileged)
+    let program = try workshop.program(
+      """
+      exec 3<&0
+      \(tool) "$@" <&3 &
+      child=$!
+      own=$(readlink /proc/$$/ns/net)
+      while there=$(readlink /proc/$child/ns/net) && [ "$there" = "$own" ]; do :; done
+      sleep 0.05
+      echo $there >\(workshop.folder)/namespace
+      kill -9 \(victim)
+      wait $child
+      kill -9 $$
+      """)
+    // More packets than can be answered before the end.
+    #expect(throws: SandboxError.signalled(9)) { try verdicts(by: program, count: 60_000) }
+    let namespace = String(decoding: try Files.read(workshop.folder + "/namespace"), as: UTF8.self)
+      .trimmingCharacters(in: .newlines)
+    #expect(namespace.hasPrefix("net:["))
+    for process in try FileManager.default.contentsOfDirectory(atPath: "/proc") {
+      let link = "/proc/\(process)/ns/net"
+      let other = try? FileManager.default.destinationOfSymbolicLink(atPath: link)
+      #expect(other != namespace, "process \(process) is in it")
+    }
+  }
+
+  @Test(canUnshare) func `where namespaces are forbidden the setting is named`() throws {
+    let workshop = try Workshop()
+    // user.max_user_namespaces counts per user namespace, so the limit is set inside one.
+    let program = try workshop.program(
+      "exec setpriv --reuid 65534 --regid 65534 --clear-groups unshare -Ur sh -c "
+        + "'echo 0 >/proc/sys/user/max_user_namespaces; "
+        + "exec setpriv --bounding-set=-all --inh-caps=-all \"$0\" \"$@\"' $TOOL \"$@\"")
+    let error = #expect(throws: SandboxError.self) { try verdicts(by: program) }
+    #expect(error == .namespaceRefused(step: .user, .noSpace))
+    #expect(error?.help?.contains("user.max_user_namespaces") == true)
+  }
+
+  @Test(canUnshare) func `what nft refuses comes back in its words`() throws {
+    let workshop = try Workshop()
+    let error = #expect(throws: SandboxError.self) {
+      try verdicts(by: workshop.tool, Array("table inet t { frobnicate }".utf8))
+    }
+    guard case .rejected(let words) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(words.contains("frobnicate"))
+  }
+
+  @Test(canUnshare) func `a packet by an interface that the host lacks is an error`() throws {
+    let workshop = try Workshop()
+    let referee = KernelReferee(
+      ruleset: [], host: Simulation.Host(interfaces: []), executable: workshop.tool)
+    #expect(throws: SandboxError.unknownInterface("eth0")) {
+      try referee.verdicts(for: [question])
+    }
+  }
+
+  @Test func `a child that hangs is ended`() throws {
+    let workshop = try Workshop()
+    let referee = KernelReferee(
+      ruleset: [], host: Simulation.Host(interfaces: []),
+      executable: try workshop.program("exec sleep 60"), timeout: .milliseconds(200))
+    #expect(throws: SandboxError.timedOut(after: .milliseconds(200))) {
+      try referee.verdicts(for: [])
+    }
+  }
+}
