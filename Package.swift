@@ -106,7 +106,8 @@ let package = Package(
     .testTarget(
       name: "SandboxTests",
       dependencies: [
-        "Addresses", "LinuxKernel", "Netfilter", "Rulesets", "Sandbox", "Simulation", "portproof",
+        "Addresses", "Diagnostics", "LinuxKernel", "Netfilter", "NftablesFrontend", "Rulesets",
+        "Sandbox", "Simulation", "TestSupport", "Wire", "portproof",
       ]),
     .testTarget(
       name: "CommandLineToolTests",
