@@ -16,6 +16,10 @@ struct EndToEndTests {
     return URL(fileURLWithPath: runner).deletingLastPathComponent().path + "/portproof"
   }
 
+  private static let fixtures =
+    URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().path + "/Fixtures"
+
   private func run(_ words: String...) throws -> Answer {
     let output = try ChildProcess.run(
       try Self.program(), words, timeout: .seconds(60), limit: 1 << 24)
@@ -147,6 +151,26 @@ struct EndToEndTests {
         quiet.output == "stopped early: no line carries the tag 'nothing'\nnothing was checked  "
           + (quiet.output.split(separator: "  ").last ?? ""))
     }
+  }
+
+  @Test func `explain shows the way of one exact packet`() throws {
+    let ruleset = Self.fixtures + "/Proof/marks.json"
+    let packet =
+      #"{"hook": "input", "family": "ip", "saddr": "10.0.1.5", "daddr": "10.0.0.1", "#
+      + #""protocol": "tcp", "dport": 22, "iif": "eth0", "state": "new", "mark": 1}"#
+    let dropped = try run("explain", "--ruleset", ruleset, "--packet", packet)
+    #expect(dropped.status == 0)
+    #expect(dropped.output.contains(": drop\n"))
+    #expect(dropped.output.contains("= decided by ruleset: inet m in: policy drop"))
+    #expect(dropped.output.contains("meta mark 0x00000001 jump ssh  jump ssh"))
+    let strange = try run("explain", "--ruleset", ruleset, "--packet", #"{"hook": "inputt"}"#)
+    #expect(strange.status == 2)
+    #expect(strange.errors.contains("error[simulate.wrong-packet]"))
+    let both = try run("explain", "a", "--ruleset", ruleset, "--packet", packet)
+    #expect(both.status == 2)
+    #expect(both.errors.contains("error[usage.superfluous-operand]"))
+    let without = try run("explain", "--packet", packet)
+    #expect(without.status == 2)
   }
 
   @Test func `explain shows the way, with status 0 whatever it is`() throws {
