@@ -37,7 +37,8 @@ struct Condition {
     let union = boxes.reduce(IntervalSet.empty) { $0.union($1[0].set) }
     let set =
       isNegated ? first.domain.subtracting(union) : union.intersection(first.domain)
-    test = set.isEmpty
+    test =
+      set.isEmpty
       ? .never : .anyOf([[Constraint(first.dimension, set, domain: first.domain)]])
   }
 

@@ -73,9 +73,16 @@ extension RulesetWalk {
           isTracked = true
         } else {
           // Before or after the lookup: the order of registration decides, and is not listed.
-          for index in here.indices {
-            here[index].forget(
-              .connectionState, domain: register.domain(of: .connectionState, in: context.family))
+          let isAfter = register.variable(
+            "whether chains of priority \(group.priority) run before connections are looked up",
+            valueCount: 2, kind: .unknown)
+          here = here.flatMap { state in
+            var before = state
+            before.cube.assign(IntervalSet(0), to: isAfter)
+            var after = state
+            after.cube.assign(IntervalSet(1), to: isAfter)
+            track(&after, connectionState)
+            return [before, after]
           }
         }
       }
