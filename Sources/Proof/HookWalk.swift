@@ -1,4 +1,4 @@
-internal import Addresses
+package import Addresses
 internal import PacketSets
 internal import Rulesets
 
@@ -47,13 +47,13 @@ extension RulesetWalk {
   /// - Parameters:
   ///   - context: The hook, and what is known of all packets there.
   ///   - states: The packets that arrive at the hook.
-  ///   - connection: What the connection table says of them.
+  ///   - connectionState: What the connection table says of them, as bits of `ct state`.
   ///   - isLast: Whether packets that the hook lets pass are done.
   ///   - collector: Takes the packets whose fate is decided.
   ///   - register: The dimensions of the question.
   /// - Returns: the packets that pass; empty where `isLast`.
   package mutating func walk(
-    hook context: HookContext, _ states: [PacketState], connection: ConnectionReading,
+    hook context: HookContext, _ states: [PacketState], connectionState: IntervalSet,
     isLast: Bool, _ collector: inout FateCollector, _ register: inout DimensionRegister
   ) -> [PacketState] {
     let groups = schedule(at: context)
@@ -69,13 +69,20 @@ extension RulesetWalk {
     for (position, group) in groups.enumerated() {
       if !isTracked, group.priority >= Self.trackingPriority {
         if group.priority > Self.trackingPriority {
-          for index in here.indices { track(&here[index], connection) }
+          for index in here.indices { track(&here[index], connectionState) }
           isTracked = true
         } else {
           // Before or after the lookup: the order of registration decides, and is not listed.
-          for index in here.indices {
-            here[index].forget(
-              .connectionState, domain: register.domain(of: .connectionState, in: context.family))
+          let isAfter = register.variable(
+            "whether chains of priority \(group.priority) run before connections are looked up",
+            valueCount: 2, kind: .unknown)
+          here = here.flatMap { state in
+            var before = state
+            before.cube.assign(IntervalSet(0), to: isAfter)
+            var after = state
+            after.cube.assign(IntervalSet(1), to: isAfter)
+            track(&after, connectionState)
+            return [before, after]
           }
         }
       }
@@ -85,7 +92,7 @@ extension RulesetWalk {
       if collector.overflow != nil || here.isEmpty { return [] }
     }
     if !isTracked {
-      for index in here.indices { track(&here[index], connection) }
+      for index in here.indices { track(&here[index], connectionState) }
     }
     leave(context.hook, &here, &collector, register)
     if isLast {
@@ -115,17 +122,15 @@ extension RulesetWalk {
   }
 
   /// What the lookup in the connection table does to packets.
-  private func track(_ state: inout PacketState, _ connection: ConnectionReading) {
+  private func track(_ state: inout PacketState, _ connectionState: IntervalSet) {
     state.unknown.removeAll { $0.dimension == .connectionState }
     if state.cube[.connectionState] == IntervalSet(ConnectionBits.untracked) { return }
-    var reading = connection
-    if state.hasOwnZone {
-      reading = ConnectionReading(states: ConnectionBits.every, isKnown: false)
+    guard state.hasOwnZone else {
+      state.cube.assign(connectionState, to: .connectionState)
+      return
     }
-    state.cube.assign(reading.states, to: .connectionState)
-    if !reading.isKnown {
-      state.unknown.append(Cube.Entry(dimension: .connectionState, set: reading.states))
-    }
+    state.cube.assign(ConnectionBits.every, to: .connectionState)
+    state.unknown.append(Cube.Entry(dimension: .connectionState, set: ConnectionBits.every))
   }
 
   /// What runs at a hook, as it was found out the first time.

@@ -39,6 +39,9 @@ extension FateCollector {
         guard let witness = left.first(where: { !$0.isOneHostAlone }) else { continue }
         var leaf = suspect
         leaf.state.cube = witness
+        if let state = suspect.state.cube[.connectionState] {
+          leaf.state.cube.assign(state, to: .connectionState)
+        }
         return .fails(leaf)
       }
     }
@@ -86,6 +89,8 @@ extension DimensionRegister {
     for entry in state.original {
       cube.assign(entry.set, to: entry.dimension)
     }
+    // What the connection table said is the host's, and may itself rest on something unknown.
+    cube.assign(ConnectionBits.every, to: .connectionState)
     return cube
   }
 

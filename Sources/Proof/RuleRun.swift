@@ -194,15 +194,26 @@ extension RulesetWalk {
         let (hits, misses) = cube.divide(byAnyOf: branch.boxes)
         missed += misses
         for hit in hits {
-          found(
-            branch.data, branch.doubt, rest, state.with(hit), &run, &running, &collector, &register)
+          guard let doubt = branch.doubt else {
+            found(branch.data, rest, state.with(hit), &run, &running, &collector, &register)
+            continue
+          }
+          // Where the element is gone, later ones and the catch-all are found instead.
+          let isThere = register.variable(doubt, valueCount: 2, kind: .unknown)
+          var without = hit
+          without.assign(IntervalSet(0), to: isThere)
+          missed.append(without)
+          var with = hit
+          with.assign(IntervalSet(1), to: isThere)
+          found(branch.data, rest, state.with(with), &run, &running, &collector, &register)
+          run.mayMerge = true
         }
       }
       left = missed
     }
     for cube in left {
       if let data = lookup.catchAll {
-        found(data, nil, rest, state.with(cube), &run, &running, &collector, &register)
+        found(data, rest, state.with(cube), &run, &running, &collector, &register)
       } else {
         run.next.append(state.with(cube))
       }
@@ -243,21 +254,15 @@ extension RulesetWalk {
   }
 
   private mutating func found(
-    _ data: ElementData?, _ doubt: String?, _ rest: ArraySlice<CompiledRule.Action>,
-    _ state: PacketState, _ run: inout RuleRun, _ running: inout Running,
-    _ collector: inout FateCollector, _ register: inout DimensionRegister
+    _ data: ElementData?, _ rest: ArraySlice<CompiledRule.Action>, _ state: PacketState,
+    _ run: inout RuleRun, _ running: inout Running, _ collector: inout FateCollector,
+    _ register: inout DimensionRegister
   ) {
     guard case .verdict(let verdict) = data else {
       anything("an element that is no verdict", rest, state, &run, &running, &collector, &register)
       return
     }
-    guard let doubt else {
-      decide(verdict, rest, state, &run, &running, &collector, &register)
-      return
-    }
-    fork(state, doubt, .unknown, &run, &register) { walk, hit, run, register in
-      walk.decide(verdict, rest, hit, &run, &running, &collector, &register)
-    }
+    decide(verdict, rest, state, &run, &running, &collector, &register)
   }
 
   private mutating func pass(

@@ -163,6 +163,50 @@ struct ProverTests {
     Case(
       ruleset: "guards", line: "10.9.0.1 -> 10.9.0.2 22 tcp expect deny",
       code: "unknown unknown.no-firewall"),
+    // An element that runs out of time leaves its key to the catch-all.
+    Case(
+      ruleset: "states", line: "any -> hosts 22 tcp expect deny",
+      code: "unknown unknown.unmodelled"),
+    Case(
+      ruleset: "states", line: "10.9.9.9 -> hosts 23 tcp expect allow",
+      code: "passed verdict.allow"),
+    // ICMP that begins no connection is invalid, not new.
+    Case(
+      ruleset: "states", line: "any -> hosts icmp type echo-reply expect deny",
+      code: "failed verdict.allow"),
+    Case(
+      ruleset: "states", line: "any -> hosts proto 1 expect deny",
+      code: "failed verdict.allow"),
+    Case(
+      ruleset: "states", line: "any -> hosts icmpv6 type echo-reply expect drop",
+      code: "passed verdict.drop"),
+    Case(
+      ruleset: "states", line: "any -> hosts icmp type 13 expect drop",
+      code: "passed verdict.drop"),
+    // Without an entry an answer is new or, where it begins nothing, invalid.
+    Case(
+      ruleset: "states", line: "10.9.9.9 -> 10.0.0.1 icmp type echo-request expect allow",
+      code: "failed verdict.answer-drop"),
+    Case(
+      ruleset: "states", line: "10.9.9.9 -> hosts 53 udp expect allow",
+      code: "passed verdict.allow"),
+    Case(
+      ruleset: "states", line: "10.0.0.2, 10.0.0.3 -> hosts 53 tcp expect allow",
+      code: "passed verdict.allow"),
+    // Whether a chain of priority -200 runs before the lookup is not listed.
+    Case(
+      ruleset: "states", line: "any -> hosts 900 tcp expect deny",
+      code: "unknown unknown.unmodelled"),
+    Case(
+      ruleset: "states", line: "10.9.9.9 -> hosts 902 tcp expect allow",
+      code: "unknown unknown.unmodelled"),
+    Case(
+      ruleset: "states", line: "any -> hosts 901 tcp expect drop",
+      code: "passed verdict.drop"),
+    // Packets that were given the receiver's own address are packets of another host still.
+    Case(
+      ruleset: "states", line: "any -> 10.0.0.1 80 tcp expect deny",
+      code: "failed verdict.allow"),
     // A host is never asked about itself.
     Case(
       ruleset: "talos-block",
@@ -199,6 +243,23 @@ struct ProverTests {
       firewall c = nft "untracked-client" on client
       firewall s = nft "tracked-server" on server
       client -> server \(port) udp expect allow
+      """)
+    #expect(outcomes.map { "\($0.status.rawValue) \($0.code)" } == [code])
+  }
+
+  @Test(
+    "what belongs to one host does not follow the packet to the next",
+    arguments: [
+      ("100 tcp expect deny", "failed verdict.allow"),
+      ("101 tcp expect deny", "unknown unknown.unmodelled"),
+      ("102 tcp one-way expect allow", "passed verdict.allow"),
+    ])
+  func hostsOwn(line: String, code: String) throws {
+    let outcomes = try ProofFixture.outcomes(
+      """
+      firewall router = nft "hosts-own" between 10.0.0.2 and 172.20.0.2
+      firewall leaf = nft "hosts-own" on 172.20.0.2
+      10.0.0.2 -> 172.20.0.2 \(line)
       """)
     #expect(outcomes.map { "\($0.status.rawValue) \($0.code)" } == [code])
   }
