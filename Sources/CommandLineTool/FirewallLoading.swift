@@ -189,20 +189,28 @@ struct FirewallLoading {
     }
   }
 
-  /// A file that nft text includes, found where nft finds it: names without a folder first in the
-  /// folder of the file that was given, then in `/etc`.
+  /// The files that nft text includes by a name or a pattern, found where nft finds them: names
+  /// without a folder first in the folder of the file that was given, then in `/etc`.
   ///
-  /// - Returns: The file; nil for a pattern, and where it cannot be read.
-  private func included(by path: String, _ name: String) -> SourceFile? {
-    guard !name.contains(where: { "*?[".contains($0) }) else { return nil }
-    var candidates = [PathText.resolved(name, from: path)]
+  /// - Returns: The files, in order; nil where one cannot be read.
+  private func included(by path: String, _ name: String) -> [SourceFile]? {
+    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+    var patterns = [name.hasPrefix("/") ? name : folder + name]
     if !["/", "./", "../"].contains(where: { name.hasPrefix($0) }) {
-      candidates.append("/etc/" + name)
+      patterns.append("/etc/" + name)
     }
-    guard let found = candidates.first(where: { Files.exists($0) }),
-      let bytes = try? Files.read(found)
-    else { return nil }
-    return SourceFile(name: found, bytes: bytes)
+    for pattern in patterns {
+      guard let paths = Files.matching(pattern) else { return nil }
+      if paths.isEmpty { continue }
+      var files: [SourceFile] = []
+      for path in paths {
+        guard let bytes = try? Files.read(path) else { return nil }
+        files.append(SourceFile(name: PathText.normalized(path), bytes: bytes))
+      }
+      return files
+    }
+    // Only a pattern may stand for nothing.
+    return name.contains { "*?[".contains($0) } ? [] : nil
   }
 
   private func lower(

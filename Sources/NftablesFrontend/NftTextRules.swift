@@ -51,15 +51,15 @@ package struct NftTextRules: Sendable {
   /// - Parameters:
   ///   - file: The text's number in `sources`.
   ///   - sources: The files; takes those that are included.
-  ///   - loading: Gives an included file by the path in the text, with the name that it is shown
-  ///     under; nil where it cannot be read, or where the path stands for any number of files.
+  ///   - loading: Gives the files that are included by a path in the text, which may be a pattern,
+  ///     in the order in which nft reads them, under the names that they are shown by; nil where
+  ///     they are not known.
   package init(
-    inFile file: Int, of sources: inout SourceMap, loading: (_ path: String) -> SourceFile?
+    inFile file: Int, of sources: inout SourceMap, loading: (_ path: String) -> [SourceFile]?
   ) {
     var scanner = NftTextScanner(sources[file].bytes, file: file)
     scanner.scan(including: { path in
-      guard let included = loading(path) else { return nil }
-      return (included.bytes, sources.add(included))
+      loading(path)?.map { ($0.bytes, sources.add($0)) }
     })
     chains = scanner.rules.chains
     unknownChains = scanner.rules.unknownChains

@@ -5,8 +5,8 @@ internal import Rulesets
 ///
 /// Source: nft 1.0.6, src/parser_bison.y; nft(8).
 struct NftTextScanner {
-  /// Gives the bytes of an included file and its number in the map of sources.
-  typealias Loading = (_ path: String) -> (bytes: [UInt8], file: Int)?
+  /// Gives the bytes of included files and their numbers in the map of sources.
+  typealias Loading = (_ path: String) -> [(bytes: [UInt8], file: Int)]?
   typealias ChainName = NftTextRules.ChainName
   typealias TextRule = NftTextRules.TextRule
   typealias Kind = NftTokenReader.Kind
@@ -15,8 +15,7 @@ struct NftTextScanner {
   var reader: NftTokenReader
   private var includedCount = 0
 
-  /// nft nests no deeper (src/parser_bison.y, MAX_INCLUDE_DEPTH).
-  private static let deepestInclude = 16
+  /// Files that include themselves come to an end.
   private static let mostIncludes = 4096
 
   init(_ bytes: [UInt8], file: Int) { reader = NftTokenReader(bytes, file: file) }
@@ -83,7 +82,7 @@ struct NftTextScanner {
     }
   }
 
-  /// `include "file"`, whose name comes next.
+  /// `include "file"`, or a pattern for files, which comes next.
   mutating func include(in scope: Scope, _ loading: Loading) {
     let token = reader.next()
     guard token.kind == .string else {
@@ -93,14 +92,15 @@ struct NftTextScanner {
     let path = reader.text(of: token)
     // The statement ends before the file begins.
     let end = reader.next()
-    guard end.kind == .separator || end.kind == .end, reader.depth < Self.deepestInclude,
-      includedCount < Self.mostIncludes, let included = loading(path)
+    guard end.kind == .separator || end.kind == .end, includedCount < Self.mostIncludes,
+      let included = loading(path)
     else {
       if end.kind != .separator { reader.putBack(end) }
       return lose(scope)
     }
-    includedCount += 1
-    reader.enter(included.bytes, file: included.file)
+    includedCount += max(1, included.count)
+    // The one that is entered last is read first.
+    for (bytes, file) in included.reversed() { reader.enter(bytes, file: file) }
   }
 }
 

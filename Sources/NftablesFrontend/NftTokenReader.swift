@@ -37,9 +37,6 @@ struct NftTokenReader {
 
   init(_ bytes: [UInt8], file: Int) { current = Text(file: file, bytes: bytes) }
 
-  /// How many files wait for the one being read.
-  var depth: Int { waiting.count }
-
   /// Goes on with another file, and with this one after it.
   mutating func enter(_ bytes: [UInt8], file: Int) {
     waiting.append(current)

@@ -98,7 +98,7 @@ struct NftTextCorpusTests {
       var depth = 0
       let rules = NftTextRules(inFile: file, of: &sources) { name in
         depth += 1
-        return depth < 4 ? SourceFile(name: name, bytes: bytes) : nil
+        return depth < 4 ? [SourceFile(name: name, bytes: bytes)] : nil
       }
       for name in ["inet talos ingress", "ip t c", "inet statements input", "inet t c"] {
         for span in NftTextRulesTests.spans(name, rules) ?? [] {

@@ -334,7 +334,10 @@ struct IncludedNftTextTests {
     let main = Array((files["main"] ?? "").utf8)
     let file = sources.add(SourceFile(name: "main", bytes: main))
     let rules = NftTextRules(inFile: file, of: &sources) { path in
-      files[path].map { SourceFile(name: path, bytes: Array($0.utf8)) }
+      let names = path.hasSuffix("*") ? files.keys.sorted() : [path]
+      let found = names.filter { !path.hasSuffix("*") || $0.hasPrefix(path.dropLast()) }
+      guard found.allSatisfy({ files[$0] != nil }) else { return nil }
+      return found.map { SourceFile(name: $0, bytes: Array((files[$0] ?? "").utf8)) }
     }
     return (rules, sources)
   }
@@ -368,6 +371,17 @@ struct IncludedNftTextTests {
         "main:7:5 accept",
       ])
     #expect(places("inet t d", reading) == ["two:2:3 accept"])
+  }
+
+  @Test func `by a pattern are read one after the other`() {
+    let reading = read([
+      "main": "include \"none*\"\ninclude \"d*\"\nadd rule t c drop\n",
+      "d1": "add table t\nadd chain t c\nadd rule t c accept\n", "d2": "insert rule t c return\n",
+      "d3": "add rule t c continue\n",
+    ])
+    #expect(
+      places("ip t c", reading)
+        == ["d2:1:17 return", "d1:3:14 accept", "d3:1:14 continue", "main:3:14 drop"])
   }
 
   @Test func `that cannot be read leave open what they could change, and no more`() {
