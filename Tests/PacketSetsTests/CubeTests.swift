@@ -41,7 +41,7 @@ struct CubeTests {
   @Test("splitting divides the points into those of the box and the others, each once")
   func splits() {
     var generator = SystemRandomNumberGenerator()
-    for _ in 0..<3_000 {
+    for _ in 0..<300 {
       let (mine, theirs) = (Self.masks(&generator), Self.masks(&generator))
       let cube = Self.cube(mine)
       let box = zip(Self.axes, theirs).map { axis, mask in
@@ -63,7 +63,7 @@ struct CubeTests {
   @Test("subtracting several cubes leaves the points that are in none of them, each once")
   func subtracts() throws {
     var generator = SystemRandomNumberGenerator()
-    for _ in 0..<1_000 {
+    for _ in 0..<150 {
       let mine = Self.masks(&generator)
       let others = (0..<3).map { _ in Self.masks(&generator) }
       let left = try #require(
@@ -80,7 +80,7 @@ struct CubeTests {
   func joins() {
     var generator = SystemRandomNumberGenerator()
     var joined = 0
-    for _ in 0..<3_000 {
+    for _ in 0..<300 {
       let mine = Self.masks(&generator)
       var theirs = mine
       theirs[Int.random(in: 0..<3, using: &generator)] = Int.random(in: 1...255, using: &generator)
@@ -90,6 +90,6 @@ struct CubeTests {
       let both = Self.points(Self.cube(mine)).union(Self.points(Self.cube(theirs)))
       #expect(Self.points(union) == both, "\(mine) and \(theirs)")
     }
-    #expect(joined > 100)
+    #expect(joined > 50)
   }
 }
