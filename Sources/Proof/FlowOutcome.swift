@@ -184,6 +184,11 @@ extension Prover {
     packet.outputInterface = witness.outputName?.description
     packet.further = finding.names.filter { $0.kind == .packet && $0.isConstrained && !$0.isUsual }
       .map { PacketDescription.Field(name: $0.name, value: String($0.set.lowest ?? 0)) }
+    // A mark that the sender set; without one it is 0.
+    let mark = leaf.state.original.first { $0.dimension == .mark }?.set ?? leaf.state.cube[.mark]
+    if let mark, !mark.contains(0), let lowest = mark.lowest {
+      packet.further.append(PacketDescription.Field(name: "meta mark", value: String(lowest)))
+    }
     return packet
   }
 

@@ -90,6 +90,9 @@ extension RulesetWalk {
         group.entries, group.priority, here, context,
         isLast: isLast && position == groups.count - 1, &collector, &register)
       if collector.overflow != nil || here.isEmpty { return [] }
+      if readsConnectionStatus, position < groups.count - 1 {
+        doubtStatus(&here, &collector, register)
+      }
     }
     if !isTracked {
       for index in here.indices { track(&here[index], connectionState) }
@@ -100,6 +103,20 @@ extension RulesetWalk {
       return []
     }
     return here
+  }
+
+  /// Later chains of a hook read in the entry's status that it was translated here.
+  private func doubtStatus(
+    _ states: inout [PacketState], _ collector: inout FateCollector, _ register: DimensionRegister
+  ) {
+    guard followsRouting else { return }
+    for state in states where state.isBoundAtHook {
+      let location = state.path.flatMap(\.steps.last)?.location
+      finish(
+        state, .unknown("the connection's status after a translation"), location, &collector,
+        register)
+    }
+    states.removeAll(where: \.isBoundAtHook)
   }
 
   /// What follows a hook: routing, which a rewritten destination may send another way.
@@ -506,6 +523,37 @@ extension RulesetWalk {
               if case .connection = selector.field { true } else { false }
             case .match, .verdict, .verdictMap, .reject, .gate, .object, .setUpdate, .inert,
               .duplicate, .diverts:
+              false
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// Whether some rule reads the status of a connection's entry.
+  static func readsConnectionStatus(_ ruleset: Ruleset) -> Bool {
+    func reads(_ expression: Expression) -> Bool {
+      switch expression {
+      case .selector(let selector):
+        if case .connection(let key) = selector.field { return key.key == .status }
+        return false
+      case .masked(let inner, _, _), .shifted(let inner, _, _): return reads(inner)
+      case .concatenation(let parts): return parts.contains(where: reads)
+      case .lookup(let key, _): return reads(key)
+      case .constant, .unmodelled: return false
+      }
+    }
+    return ruleset.tables.contains { table in
+      table.chains.contains { chain in
+        chain.rules.contains { rule in
+          rule.statements.contains { statement in
+            switch statement {
+            case .match(let match): reads(match.left)
+            case .verdictMap(let key, _): reads(key)
+            case .mangle(_, let value): reads(value)
+            case .verdict, .reject, .gate, .object, .notrack, .translate, .setUpdate, .inert,
+              .duplicate, .diverts, .unmodelled:
               false
             }
           }

@@ -94,6 +94,11 @@ struct PhasePackets {
     case .transport(let transportProtocol)
     where transportProtocol == (family == .ipv4 ? .icmp : .icmpv6):
       return icmp(transportProtocol, everyWord, state: state, service)
+    case .transport(.gre):
+      return gre(like: transport(number(.gre), everyWord, everyWord))
+    case .transport(let transportProtocol)
+    where transportProtocol == .icmp || transportProtocol == .icmpv6:
+      return [transport(number(transportProtocol), everyWord, everyWord).beginningNothing]
     case .transport(let transportProtocol):
       let hasPorts = transportProtocol.hasPorts
       return [
@@ -111,7 +116,9 @@ struct PhasePackets {
       let icmpKind: TransportProtocol = family == .ipv4 ? .icmp : .icmpv6
       let symmetric: [TransportProtocol] = [.udp, .udplite]
       let further: [TransportProtocol] = [.dccp, .sctp]
-      let apart = ([.tcp, icmpKind] + symmetric + further).map { Interval(UInt128($0.rawValue)) }
+      let otherICMP: TransportProtocol = family == .ipv4 ? .icmpv6 : .icmp
+      let apart = ([.tcp, icmpKind, otherICMP, .gre] + symmetric + further)
+        .map { Interval(UInt128($0.rawValue)) }
       let others = IntervalSet(bitWidth: 8).subtracting(IntervalSet(apart))
       return [
         transport(number(.tcp), sourcePorts, usable),
@@ -120,8 +127,30 @@ struct PhasePackets {
         transport(
           IntervalSet(further.map { Interval(UInt128($0.rawValue)) }), sourcePorts, usable),
         transport(others, everyWord, everyWord),
-      ] + icmp(icmpKind, everyWord, state: state, service)
+        transport(number(otherICMP), everyWord, everyWord).beginningNothing,
+      ] + gre(like: transport(number(.gre), everyWord, everyWord))
+        + icmp(icmpKind, everyWord, state: state, service)
     }
+  }
+
+  /// GRE packets, by whether connection tracking follows them.
+  ///
+  /// Of version 1 (RFC 2637) only those that carry PPP are; others have no tuple and are invalid.
+  /// Source: net/netfilter/nf_conntrack_proto_gre.c, `gre_pkt_to_tuple`.
+  private static func gre(like all: Transport) -> [Transport] {
+    guard all.state == IntervalSet(ConnectionBits.new),
+      let versionOne = IntervalSet(1).preimage(underMask: 7, width: 16)
+    else { return [all] }
+    let pointToPoint = IntervalSet(0x880B)
+    var otherVersion = all
+    otherVersion.word0 = everyWord.subtracting(versionOne)
+    var followed = all
+    followed.word0 = versionOne
+    followed.word1 = pointToPoint
+    var strange = all.beginningNothing
+    strange.word0 = versionOne
+    strange.word1 = everyWord.subtracting(pointToPoint)
+    return [otherVersion, followed, strange]
   }
 
   /// ICMP messages, by whether connection tracking follows them and an answer comes back.
@@ -209,5 +238,21 @@ extension Flow.ConnectionState {
     case .invalid: ConnectionBits.invalid
     case .untracked: ConnectionBits.untracked
     }
+  }
+}
+
+extension PhasePackets.Transport {
+  /// The same for packets that connection tracking makes no entry for: they are invalid, not new,
+  /// and nothing comes back.
+  ///
+  /// ICMP of the other family is of this kind (net/netfilter/nf_conntrack_proto_icmp.c,
+  /// `nf_conntrack_icmp_packet`).
+  fileprivate var beginningNothing: Self {
+    var packets = self
+    if state == IntervalSet(ConnectionBits.new) {
+      packets.state = IntervalSet(ConnectionBits.invalid)
+    }
+    packets.hasAnswer = false
+    return packets
   }
 }

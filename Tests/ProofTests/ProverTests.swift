@@ -156,6 +156,25 @@ struct ProverTests {
     Case(
       ruleset: "nat", line: "10.0.0.2 -> 8.8.8.8 7 tcp expect drop", code: "passed verdict.drop",
       placed: "between inside and outside"),
+    // Packets that begin no connection are invalid, not new.
+    Case(
+      ruleset: "strays", line: "10.0.0.9 -> 10.0.0.1 proto 58 expect drop",
+      code: "passed verdict.drop"),
+    Case(
+      ruleset: "strays", line: "10.0.0.9 -> 10.0.0.1 proto 47 one-way expect allow",
+      code: "failed verdict.drop"),
+    Case(
+      ruleset: "strays", line: "10.0.0.9 -> 10.0.0.1 proto 50 one-way expect allow",
+      code: "passed verdict.allow"),
+    Case(
+      ruleset: "strays", line: "10.0.0.9 -> 10.0.0.1 any expect drop", code: "failed verdict.allow"),
+    // The entry's status says that the packet was translated, in the same hook already.
+    Case(
+      ruleset: "strays", line: "10.0.0.9 -> 10.0.0.1 8080 tcp one-way expect allow",
+      code: "unknown unknown.unmodelled"),
+    Case(
+      ruleset: "strays", line: "10.0.0.9 -> 10.0.0.1 80 tcp one-way expect allow",
+      code: "passed verdict.allow"),
     // Nothing is allowed by silence.
     Case(
       ruleset: "guards", line: "10.9.0.1 -> 10.9.0.2 22 tcp expect allow",
