@@ -76,6 +76,13 @@ extension Prover {
         "the connection opens, but the sender's next packet is \(word)\(by)"
     }
     outcome.hint = hint(for: flow, leaf, finding, outcome.decidedBy)
+    // What becomes of the packet may differ, but no way is the expected one.
+    let unknown = finding.names.filter { $0.kind == .unknown && $0.isConstrained }.map(\.name)
+    if !unknown.isEmpty {
+      outcome.reasons = unknown
+      outcome.message +=
+        ", or otherwise by \(unknown.joined(separator: ", ")), but never as expected"
+    }
   }
 
   private func tellUnknown(

@@ -39,6 +39,11 @@ extension FateCollector {
         guard let witness = left.first(where: { !$0.isOneHostAlone }) else { continue }
         var leaf = suspect
         leaf.state.cube = witness
+        // The unknowns stay with the leaf: its fate is only one of those that are not wanted.
+        for entry in suspect.state.cube.furtherEntries
+        where register[entry.dimension].kind == .unknown {
+          leaf.state.cube.assign(entry.set, to: entry.dimension)
+        }
         if let state = suspect.state.cube[.connectionState] {
           leaf.state.cube.assign(state, to: .connectionState)
         }

@@ -250,6 +250,15 @@ struct ProverTests {
       "\(outcome.message) \(outcome.reasons) \(String(describing: outcome.counterexample))")
   }
 
+  /// With a `fib` lookup the packet is accepted or dropped, and never rejected.
+  @Test func `tells what a certain failure's fate rests on`() throws {
+    let outcome = try ProofFixture.answer("any -> hosts 1002 tcp expect reject", on: "unknowns")
+    #expect(outcome.status == .failed)
+    #expect(outcome.reasons == ["fib daddr type local"])
+    #expect(
+      outcome.message.hasSuffix("or otherwise by fib daddr type local, but never as expected"))
+  }
+
   /// Each host has a connection table of its own: what one does not track the other may.
   @Test(arguments: [
     (53, "passed verdict.allow"), (54, "failed verdict.answer-drop"), (55, "passed verdict.allow"),
