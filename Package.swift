@@ -31,7 +31,7 @@ let package = Package(
       ]),
     .target(
       name: "Simulation",
-      dependencies: ["Addresses", "Documents", "Outcomes", "Rulesets", "Wire"]),
+      dependencies: ["Addresses", "Documents", "Rulesets", "Wire"]),
     .target(
       name: "NftablesFrontend", dependencies: ["Addresses", "Diagnostics", "Documents", "Rulesets"]),
 

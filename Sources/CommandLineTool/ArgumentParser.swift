@@ -84,7 +84,11 @@ enum ArgumentParser {
         parsed.operands.append(word)
       }
     }
-    try checkOperands(parsed.operands, of: row)
+    if let option = row.optionInPlaceOfOperands, parsed.has(option) {
+      if let word = parsed.operands.first { throw superfluousOperand(word, of: row) }
+    } else {
+      try checkOperands(parsed.operands, of: row)
+    }
     return parsed
   }
 

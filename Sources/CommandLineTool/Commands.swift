@@ -17,6 +17,8 @@ struct CommandRow: Sendable {
   /// In the order of the help; those that every command has are not listed.
   let options: [OptionName]
   let formats: [Format]
+  /// The option that asks the question in place of the operands.
+  var optionInPlaceOfOperands: OptionName?
   /// Whole command lines with what they are for.
   let examples: [(command: String, purpose: String)]
 

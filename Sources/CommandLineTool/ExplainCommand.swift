@@ -3,6 +3,7 @@ internal import LinuxKernel
 internal import Outcomes
 internal import Proof
 internal import Reports
+internal import Rulesets
 internal import Scenarios
 
 /// `explain`: what becomes of a flow, on its way through hooks, chains and rules.
@@ -24,10 +25,15 @@ struct ExplainCommand {
       .init(
         name: "FILE", value: .file, isRequired: false, isRepeatable: true,
         help: "scenario files that say what names and firewalls are"),
-    ], options: [.firewall, .ruleset, .live], formats: [.terminal, .json],
+    ], options: [.firewall, .ruleset, .live, .packet, .host], formats: [.terminal, .json],
+    optionInPlaceOfOperands: .packet,
     examples: [
       ("portproof explain worker cp 50001/tcp cluster.scn", "by the firewalls of the scenario"),
       ("portproof explain 10.0.0.5 10.0.0.1 22/tcp --ruleset fw.json", "by one ruleset"),
+      (
+        #"portproof explain --ruleset fw.json --packet '{"hook": "input", …}'"#,
+        "one exact packet, as `simulate` takes them"
+      ),
     ])
 
   private let arguments: ParsedArguments
@@ -44,10 +50,22 @@ struct ExplainCommand {
     var run = RunOutcome(
       toolVersion: Tool.version, claims: [], startedAt: Clocks.wallSeconds, seconds: 0,
       hostname: Machine.hostname)
-    do throws(Stop) {
-      run.claims = try answers(&sources)
-    } catch {
-      return error.status
+    if let packet = arguments[.packet] {
+      let ruleset: Ruleset
+      do throws(Stop) {
+        ruleset = try PacketExplanation.ruleset(arguments, console, &sources)
+      } catch {
+        return error.status
+      }
+      run.claims = [
+        try PacketExplanation.claim(packet, ruleset, host: try SimulateCommand.host(arguments))
+      ]
+    } else {
+      do throws(Stop) {
+        run.claims = try answers(&sources)
+      } catch {
+        return error.status
+      }
     }
     run.seconds = (Clocks.monotonic - started).seconds
     switch arguments[.format].flatMap(Format.init) ?? .terminal {

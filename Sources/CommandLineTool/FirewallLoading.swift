@@ -89,7 +89,13 @@ struct FirewallLoading {
             at: Diagnostic.Label(declaration.kindSpan)), sources)
       }
       let place = Diagnostic.Label(declaration.pathSpan ?? declaration.kindSpan)
-      return try nft(Self.resolved(path, declaration, sources), at: place, sources: &sources)
+      let file = declaration.pathSpan.map { sources[$0.file].name } ?? Self.commandLine
+      guard file != Self.commandLine else { return try nft(path, at: place, sources: &sources) }
+      return try nft(
+        PathText.resolved(path, from: file), at: place,
+        help: path.hasPrefix("/")
+          ? nil : "paths are relative to the folder of the file that names them",
+        sources: &sources)
     default:
       throw stop(
         Diagnostic(
@@ -120,9 +126,16 @@ struct FirewallLoading {
 
   /// A file: nft's JSON, or text in nft's language, whichever it is.
   ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - place: Where it is named, if the user's files or the command line name it.
+  ///   - help: What the reader can do where there is no such file; nil for a path that is relative
+  ///     to the folder that the tool runs in.
+  ///   - sources: Takes the file.
+  /// - Returns: The ruleset, whose rules point into the file.
   /// - Throws: ``Stop`` where it cannot be read, which has been told.
   mutating func nft(
-    _ path: String, at place: Diagnostic.Label?, sources: inout SourceMap
+    _ path: String, at place: Diagnostic.Label?, help: String? = nil, sources: inout SourceMap
   ) throws(Stop) -> Ruleset {
     if let ruleset = read[path] { return ruleset }
     let bytes: [UInt8]
@@ -130,8 +143,9 @@ struct FirewallLoading {
       bytes = try Files.read(path)
     } catch {
       throw stop(
-        Diagnostic("firewall.unreadable", .error, "cannot read '\(path)': \(error)", at: place),
-        sources)
+        Diagnostic(
+          "firewall.unreadable", .error, "cannot read '\(path)': \(error)", at: place,
+          help: help ?? (path.hasPrefix("/") ? nil : Self.commandLineHelp)), sources)
     }
     let ruleset: Ruleset
     let first = bytes.first { !" \t\r\n".utf8.contains($0) }
@@ -147,6 +161,8 @@ struct FirewallLoading {
   private func text(
     _ path: String, at place: Diagnostic.Label?, sources: inout SourceMap
   ) throws(Stop) -> Ruleset {
+    // The text is the first file that the reader adds.
+    let file = sources.files.count
     let translation: LibnftablesReader.Translation
     do throws(NetfilterError) {
       translation = try LibnftablesReader().translate(path, into: &sources)
@@ -163,11 +179,38 @@ struct FirewallLoading {
             "'\(path)' names interfaces by index; they were made up to load it: \(names)",
             at: nil))
       }
-      return try lower(listing, name: "<\(path), as listed>", sources: &sources)
+      var ruleset = try lower(listing, name: "<\(path), as listed>", sources: &sources)
+      let rules = NftTextRules(inFile: file, of: &sources) { included(by: path, $0) }
+      rules.cite(in: &ruleset)
+      return ruleset
     case .rejected(let diagnostics):
       for diagnostic in diagnostics { console.say(diagnostic, sources: sources) }
       throw Stop(status: .unusable, reason: "nft does not load '\(path)'")
     }
+  }
+
+  /// The files that nft text includes by a name or a pattern, found where nft finds them: names
+  /// without a folder first in the folder of the file that was given, then in `/etc`.
+  ///
+  /// - Returns: The files, in order; nil where one cannot be read.
+  private func included(by path: String, _ name: String) -> [SourceFile]? {
+    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+    var patterns = [name.hasPrefix("/") ? name : folder + name]
+    if !["/", "./", "../"].contains(where: { name.hasPrefix($0) }) {
+      patterns.append("/etc/" + name)
+    }
+    for pattern in patterns {
+      guard let paths = Files.matching(pattern) else { return nil }
+      if paths.isEmpty { continue }
+      var files: [SourceFile] = []
+      for path in paths {
+        guard let bytes = try? Files.read(path) else { return nil }
+        files.append(SourceFile(name: PathText.normalized(path), bytes: bytes))
+      }
+      return files
+    }
+    // Only a pattern may stand for nothing.
+    return name.contains { "*?[".contains($0) } ? [] : nil
   }
 
   private func lower(
@@ -242,16 +285,8 @@ struct FirewallLoading {
   }
 
   private static let commandLine = "<command line>"
-
-  /// A path of a scenario file starts from that file's folder.
-  private static func resolved(
-    _ path: String, _ declaration: FirewallDeclaration, _ sources: SourceMap
-  ) -> String {
-    guard !path.hasPrefix("/"), let span = declaration.pathSpan else { return path }
-    let file = sources[span.file].name
-    guard file != commandLine, let slash = file.lastIndex(of: "/") else { return path }
-    return String(file[...slash]) + path
-  }
+  private static let commandLineHelp =
+    "paths on the command line are relative to the current folder"
 
   private static func lastComponent(_ path: String) -> String {
     path.split(separator: "/").last.map(String.init) ?? path

@@ -44,13 +44,13 @@ struct SimulateCommand {
     } catch {
       return error.status
     }
-    var run = SimulateRun(ruleset, host: try host())
-    try answer(try bytes(of: packetFile), named: packetFile, with: &run)
+    var run = SimulateRun(ruleset, host: try Self.host(arguments))
+    try answer(try Self.bytes(of: packetFile), named: packetFile, with: &run)
     return .holds
   }
 
   /// The host that whole ways are asked on.
-  private func host() throws(Diagnostic) -> Host? {
+  static func host(_ arguments: ParsedArguments) throws(Diagnostic) -> Host? {
     guard let path = arguments[.host] else { return nil }
     let bytes = try bytes(of: path)
     do throws(SimulationInputError) {
@@ -60,7 +60,7 @@ struct SimulateCommand {
     }
   }
 
-  private func bytes(of path: String) throws(Diagnostic) -> [UInt8] {
+  private static func bytes(of path: String) throws(Diagnostic) -> [UInt8] {
     do throws(Errno) {
       return try Files.read(path)
     } catch {

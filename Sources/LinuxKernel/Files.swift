@@ -16,6 +16,27 @@ package enum Files {
 
   package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
+  /// The files that a pattern stands for (`/etc/nftables.d/*.nft`), sorted, without folders.
+  ///
+  /// - Returns: The paths; none where a folder cannot be read, nil where memory is short.
+  ///
+  /// The corresponding C function is `glob`.
+  package static func matching(_ pattern: String) -> [String]? {
+    var found = unsafe glob_t()
+    defer { unsafe globfree(&found) }
+    switch unsafe glob(pattern, GLOB_MARK, nil, &found) {
+    case 0: break
+    case GLOB_NOMATCH: return []
+    default: return nil
+    }
+    var paths: [String] = []
+    for index in 0..<Int(unsafe found.gl_pathc) {
+      guard let path = unsafe found.gl_pathv[index] else { continue }
+      paths.append(unsafe String(cString: path))
+    }
+    return paths.filter { !$0.hasSuffix("/") }
+  }
+
   /// Puts `bytes` in place of a file: nobody ever sees half of it.
   ///
   /// The bytes go to a new file in the same folder, are forced to the disk and take the name with

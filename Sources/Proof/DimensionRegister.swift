@@ -54,6 +54,12 @@ package struct DimensionRegister: Sendable {
     return Dimension(rawValue: Self.firstVariable + variables.count - 1)
   }
 
+  /// A fresh variable with the values and the kind of a field.
+  mutating func variable(_ name: String, like field: Dimension) -> Dimension {
+    variables.append(Entry(name: name, domain: self[field].domain, kind: self[field].kind))
+    return Dimension(rawValue: Self.firstVariable + variables.count - 1)
+  }
+
   /// Whether a dimension is a variable, not a field.
   func isVariable(_ dimension: Dimension) -> Bool { dimension.rawValue >= Self.firstVariable }
 

@@ -13,9 +13,9 @@ package struct FateCollector: Sendable {
   package private(set) var doubtful: [Leaf] = []
   /// Gates that were taken as not exceeded, in the order they were met.
   package private(set) var assumptions: [String] = []
-  /// The hops of the way at which connection tracking was switched off for packets that passed,
-  /// and those at which it was not.
+  /// The hops, by their place on the way, that let packets pass untracked.
   package var untrackedHops: Set<Int> = []
+  /// The hops that let packets pass tracked.
   package var trackedHops: Set<Int> = []
   /// Whether addresses of packets that passed were translated, and by which rule.
   package var translatedBy: RuleLocation?
@@ -38,9 +38,10 @@ package struct FateCollector: Sendable {
 
   /// Takes a leaf.
   ///
-  /// A host is never asked about itself, so a leaf that holds one address on both ends is left out.
+  /// A host is never asked about itself, so a leaf whose packets arrived with one address on both
+  /// ends is left out.
   package mutating func take(_ leaf: Leaf, isDefinite: Bool) {
-    if !countsOneHostAlone, leaf.state.cube.isOneHostAlone { return }
+    if !countsOneHostAlone, leaf.state.isOneHostAlone { return }
     guard isDefinite, !keepsAll else {
       doubtful.append(leaf)
       return

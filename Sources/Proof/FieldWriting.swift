@@ -19,14 +19,7 @@ extension RulesetWalk {
   ) {
     let conditions = MatchConditions(table: ruleset.tables[running.table], context: run.context)
     let (guards, target) = register.reading(of: selector, in: run.context)
-    guard let guards else {
-      run.next.append(state)
-      return
-    }
-    let (inside, outside) = state.cube.split(by: guards)
-    run.next += outside.map { state.with($0) }
-    guard let inside else { return }
-    let here = state.with(inside)
+    guard let here = run.restrict(state, to: guards) else { return }
 
     if case .lookup(let key, let map) = value {
       let lookup = conditions.lookup(key, in: map, &register)
@@ -35,14 +28,7 @@ extension RulesetWalk {
       return
     }
     let (written, required) = evaluate(value, on: here, run.context, &register)
-    guard let required else {
-      run.next.append(here)
-      return
-    }
-    let (readable, unreadable) = here.cube.split(by: required)
-    run.next += unreadable.map { here.with($0) }
-    guard let readable else { return }
-    var changed = here.with(readable)
+    guard var changed = run.restrict(here, to: required) else { return }
     store(written, selector.field, target, &changed, run.context, &register)
     perform(rest, on: changed, &run, &running, &collector, &register)
   }
@@ -53,13 +39,8 @@ extension RulesetWalk {
     _ running: inout Running, _ collector: inout FateCollector,
     _ register: inout DimensionRegister
   ) {
-    guard let guards = lookup.guards else {
-      run.next.append(state)
-      return
-    }
-    let (readable, unreadable) = state.cube.split(by: guards)
-    run.next += unreadable.map { state.with($0) }
-    guard let readable else { return }
+    guard let state = run.restrict(state, to: lookup.guards) else { return }
+    let readable = state.cube
     guard lookup.unknown == nil, !lookup.branches.contains(where: { $0.doubt != nil }) else {
       // Found or missed, and which value: neither is known.
       let found = register.variable("what the map holds", valueCount: 2, kind: .unknown)

@@ -76,6 +76,13 @@ extension Prover {
         "the connection opens, but the sender's next packet is \(word)\(by)"
     }
     outcome.hint = hint(for: flow, leaf, finding, outcome.decidedBy)
+    // What becomes of the packet may differ, but no way is the expected one.
+    let unknown = finding.names.filter { $0.kind == .unknown && $0.isConstrained }.map(\.name)
+    if !unknown.isEmpty {
+      outcome.reasons = unknown
+      outcome.message +=
+        ", or otherwise by \(unknown.joined(separator: ", ")), but never as expected"
+    }
   }
 
   private func tellUnknown(
@@ -184,6 +191,11 @@ extension Prover {
     packet.outputInterface = witness.outputName?.description
     packet.further = finding.names.filter { $0.kind == .packet && $0.isConstrained && !$0.isUsual }
       .map { PacketDescription.Field(name: $0.name, value: String($0.set.lowest ?? 0)) }
+    // A mark that the sender set; without one it is 0.
+    let mark = leaf.state.original.first { $0.dimension == .mark }?.set ?? leaf.state.cube[.mark]
+    if let mark, !mark.contains(0), let lowest = mark.lowest {
+      packet.further.append(PacketDescription.Field(name: "meta mark", value: String(lowest)))
+    }
     return packet
   }
 

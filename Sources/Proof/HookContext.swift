@@ -1,20 +1,6 @@
 package import Addresses
 package import Rulesets
 
-/// What the connection table says of packets, once it is asked.
-package struct ConnectionReading: Hashable, Sendable {
-  /// The bits that `ct state` reads.
-  package var states: IntervalSet
-  /// Whether each packet is asked about in every one of the states, or is in one of them that is
-  /// not known.
-  package var isKnown: Bool
-
-  package init(states: IntervalSet, isKnown: Bool = true) {
-    self.states = states
-    self.isKnown = isKnown
-  }
-}
-
 /// What is known of every packet of a question while it stands at one hook.
 package struct HookContext: Hashable, Sendable {
   /// What is known of the connection that packets belong to.

@@ -39,6 +39,14 @@ extension FateCollector {
         guard let witness = left.first(where: { !$0.isOneHostAlone }) else { continue }
         var leaf = suspect
         leaf.state.cube = witness
+        // The unknowns stay with the leaf: its fate is only one of those that are not wanted.
+        for entry in suspect.state.cube.furtherEntries
+        where register[entry.dimension].kind == .unknown {
+          leaf.state.cube.assign(entry.set, to: entry.dimension)
+        }
+        if let state = suspect.state.cube[.connectionState] {
+          leaf.state.cube.assign(state, to: .connectionState)
+        }
         return .fails(leaf)
       }
     }
@@ -86,6 +94,8 @@ extension DimensionRegister {
     for entry in state.original {
       cube.assign(entry.set, to: entry.dimension)
     }
+    // What the connection table said is the host's, and may itself rest on something unknown.
+    cube.assign(ConnectionBits.every, to: .connectionState)
     return cube
   }
 

@@ -1,11 +1,11 @@
-internal import Addresses
+package import Addresses
 
 extension IntervalSet {
   /// The numbers x of `width` bits for which `x & mask` lies in this set.
   ///
   /// - Returns: nil if more than `budget` intervals are needed, as for a mask of low bits in a wide
   ///   field.
-  func preimage(underMask mask: UInt128, width: Int, budget: Int = 65_536) -> IntervalSet? {
+  package func preimage(underMask mask: UInt128, width: Int, budget: Int = 65_536) -> IntervalSet? {
     var found: [Interval] = []
     guard collect(mask, bit: width - 1, value: 0, masked: 0, budget, &found) else { return nil }
     return IntervalSet(found)
@@ -25,12 +25,13 @@ extension IntervalSet {
     }
     // A single masked value is inside or outside, so a bit is left here.
     let one: UInt128 = 1 << UInt128(bit)
-    for chosen in [0, one] {
-      let next = masked | (chosen & mask)
-      guard collect(mask, bit: bit - 1, value: value | chosen, masked: next, budget, &found) else {
-        return false
-      }
+    let count = found.count
+    guard collect(mask, bit: bit - 1, value: value, masked: masked, budget, &found) else {
+      return false
     }
-    return true
+    // What lies under a bit that the mask leaves out is the same twice over: nothing stays nothing.
+    if one & mask == 0, found.count == count { return true }
+    return collect(
+      mask, bit: bit - 1, value: value | one, masked: masked | (one & mask), budget, &found)
   }
 }

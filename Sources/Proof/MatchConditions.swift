@@ -1,4 +1,4 @@
-internal import Addresses
+package import Addresses
 internal import PacketSets
 internal import Rulesets
 
@@ -324,7 +324,7 @@ struct MatchConditions {
 extension IntervalSet {
   /// The x of `width` bits for which `(x & mask) ^ flip` lies in this set; nil where that takes too
   /// many intervals.
-  func masked(by mask: UInt128, flip: UInt128, width: Int) -> IntervalSet? {
+  package func masked(by mask: UInt128, flip: UInt128, width: Int) -> IntervalSet? {
     let whole = Proof.mask(width)
     if mask & whole == whole, flip == 0 { return intersection(IntervalSet(bitWidth: width)) }
     guard flip != 0 else { return preimage(underMask: mask, width: width) }

@@ -45,6 +45,15 @@ package struct PacketState: Sendable {
     unknown.append(Cube.Entry(dimension: dimension, set: domain))
   }
 
+  /// Whether both ends were one and the same address when the packets arrived.
+  var isOneHostAlone: Bool {
+    func arrived(_ dimension: Dimension) -> UInt128? {
+      (original.first { $0.dimension == dimension }?.set ?? cube[dimension])?.onlyValue
+    }
+    guard let source = arrived(.sourceAddress) else { return false }
+    return source == arrived(.destinationAddress)
+  }
+
   /// Notes that a rule matched.
   package mutating func passed(_ step: PathStep) { path = .step(step, after: path) }
 }

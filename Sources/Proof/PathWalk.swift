@@ -13,10 +13,8 @@ extension Prover {
     /// What is known of the connection at every hook.
     var connection: HookContext.Connection
     var gates: RulesetWalk.GatePolicy
-    /// What the connection table of each hop says, where it is not what the packet's state says.
-    ///
-    /// By the hop's place on the way.
-    var connectionAtHop: [Int: ConnectionReading] = [:]
+    /// The hops, by their place on the way, whose connection table holds nothing of the packets.
+    var untrackedHops: Set<Int> = []
   }
 
   /// How many cubes one walk may make.
@@ -32,15 +30,16 @@ extension Prover {
     for (index, hop) in question.path.hops.enumerated() {
       let isLastHop = index == question.path.hops.count - 1
       enter(hop, &states, question)
-      let connection =
-        question.connectionAtHop[index] ?? ConnectionReading(states: question.transport.state)
+      let isUntracked = question.untrackedHops.contains(index)
+      let state = isUntracked ? question.transport.untrackedState : question.transport.state
       walks[hop.firewall].gates = question.gates
       walks[hop.firewall].budget = budget
       doubtBridges(hop, &states, &collector)
       let hooks = walks[hop.firewall].hooksThatMatter(hop.kind.hooks, family)
       for (position, hook) in hooks.enumerated() {
         let context = HookContext(
-          family: family, hook: hook, connection: question.connection,
+          family: family, hook: hook,
+          connection: isUntracked ? .opening(mayBeTranslated: false) : question.connection,
           hasInputDevice: hop.kind != .outbound,
           hasOutputDevice: hook.hasOutputDevice,
           coversUnusualPackets: question.coversUnusualPackets)
@@ -55,12 +54,14 @@ extension Prover {
         let keeps =
           isLast && question.phase == .first && walks[hop.firewall].changesConnections
         states = walks[hop.firewall].walk(
-          hook: context, states, connection: connection, isLast: isLast && !keeps, &collector,
+          hook: context, states, connectionState: state, isLast: isLast && !keeps, &collector,
           &register)
         if collector.overflow != nil { return collector }
       }
       budget = walks[hop.firewall].budget
-      for state in states { note(state, at: index, &collector) }
+      if !hooks.isEmpty {
+        for state in states { note(state, at: index, &collector) }
+      }
     }
     for state in states {
       walks[question.path.hops.last?.firewall ?? 0].finish(
@@ -96,6 +97,7 @@ extension Prover {
       hop.kind == .outbound && question.coversUnusualPackets
       ? IntervalSet(bitWidth: 32) : IntervalSet(0)
     for index in states.indices {
+      leaveBehind(&states[index])
       states[index].unknown.removeAll { $0.dimension == .mark || $0.dimension == .outputName }
       states[index].cube.assign(sendersMark, to: .mark)
       switch hop.kind {
@@ -118,6 +120,28 @@ extension Prover {
       }
     }
   }
+
+  /// Forgets what the last host's frame, devices and connection table held.
+  ///
+  /// A leaf that rests on something unknown there goes on resting on it, under a name of its own.
+  private mutating func leaveBehind(_ state: inout PacketState) {
+    for name in Self.hostFields {
+      guard let dimension = register.knownField(name), let set = state.cube[dimension] else {
+        continue
+      }
+      let meaning = register[dimension]
+      state.cube.release(dimension)
+      guard meaning.kind == .unknown, set != meaning.domain else { continue }
+      let kept = register.variable(name, like: dimension)
+      state.cube.assign(set, to: kept)
+    }
+  }
+
+  /// The fields that a packet does not carry from host to host.
+  private static let hostFields = [
+    "ether saddr", "ether daddr", "frame is tagged", "meta iif", "meta oif", "meta iiftype",
+    "meta oiftype", "ct status",
+  ]
 
   /// Every interface but the loopback and none at all.
   static let ordinaryInterfaces: IntervalSet = {
@@ -144,10 +168,9 @@ extension Prover {
 
   /// Routers count the packet's lifetime down before the forward hook.
   private mutating func countDownLifetime(_ states: inout [PacketState], _ family: IPFamily) {
-    guard let lifetime = register.knownField(family == .ipv4 ? "ip ttl" : "ip6 hoplimit") else {
-      return
-    }
-    let domain = register.domain(of: lifetime, in: family)
+    // The rules that read it may not be made ready yet, so it is not enough to ask if it is known.
+    let domain = IntervalSet(Interval(1, 255))
+    let lifetime = register.field(family == .ipv4 ? "ip ttl" : "ip6 hoplimit", domain: domain)
     var forwarded: [PacketState] = []
     for state in states {
       var state = state
@@ -164,10 +187,10 @@ extension Prover {
 
   /// Notes what the way of the first packet means for the answer.
   private func note(_ state: PacketState, at hop: Int, _ collector: inout FateCollector) {
-    if state.cube[.connectionState] == IntervalSet(ConnectionBits.untracked) {
-      collector.untrackedHops.insert(hop)
-    } else {
-      collector.trackedHops.insert(hop)
+    let untracked = IntervalSet(ConnectionBits.untracked)
+    if let states = state.cube[.connectionState] {
+      if states.overlaps(untracked) { collector.untrackedHops.insert(hop) }
+      if states != untracked { collector.trackedHops.insert(hop) }
     }
     if !state.translations.isEmpty, collector.translatedBy == nil {
       collector.translatedBy =

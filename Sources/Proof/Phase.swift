@@ -28,7 +28,22 @@ struct PhasePackets {
     var name: String
     /// Whether an answer is expected to come back.
     var hasAnswer: Bool
+
+    /// What the connection table says where it holds nothing of the connection.
+    var untrackedState: IntervalSet {
+      isInvalidUntracked
+        ? IntervalSet(ConnectionBits.invalid) : IntervalSet(ConnectionBits.new)
+    }
+
+    /// Whether tracking takes the packets for the start of no connection, as it does an answer of
+    /// TCP, SCTP, DCCP or ICMP.
+    var isInvalidUntracked = false
   }
+
+  /// The protocols whose answers tracking takes for the start of no connection
+  /// (`tcp_new`, `sctp_new`, `dccp_new`, `valid_new` in net/netfilter/nf_conntrack_proto_*.c).
+  private static let asymmetric = IntervalSet(
+    [TransportProtocol.tcp, .sctp, .dccp, .icmp, .icmpv6].map { Interval(UInt128($0.rawValue)) })
 
   private static let ports = IntervalSet(bitWidth: 16)
   private static let everyWord = IntervalSet(bitWidth: 16)
@@ -40,6 +55,12 @@ struct PhasePackets {
   /// ICMPv6 types that connection tracking leaves untracked: multicast listener discovery and
   /// neighbour discovery (net/netfilter/nf_conntrack_proto_icmpv6.c, `noct_valid_new`).
   private static let untrackedICMPv6Types: [UInt8] = [130, 131, 132, 133, 134, 135, 136, 143]
+
+  /// The types that may begin a connection; any other that belongs to none is invalid
+  /// (net/netfilter/nf_conntrack_proto_icmp.c and nf_conntrack_proto_icmpv6.c, `valid_new`).
+  private static func openingTypes(_ transportProtocol: TransportProtocol) -> [UInt8] {
+    transportProtocol == .icmp ? [8, 13, 15, 17] : [128, 139]
+  }
 
   /// The packets that open a connection to a service.
   ///
@@ -70,6 +91,14 @@ struct PhasePackets {
     switch service.kind {
     case .ports(let transportProtocol, let destinationPorts):
       return [transport(number(transportProtocol), sourcePorts, destinationPorts)]
+    case .transport(let transportProtocol)
+    where transportProtocol == (family == .ipv4 ? .icmp : .icmpv6):
+      return icmp(transportProtocol, everyWord, state: state, service)
+    case .transport(.gre):
+      return gre(like: transport(number(.gre), everyWord, everyWord))
+    case .transport(let transportProtocol)
+    where transportProtocol == .icmp || transportProtocol == .icmpv6:
+      return [transport(number(transportProtocol), everyWord, everyWord).beginningNothing]
     case .transport(let transportProtocol):
       let hasPorts = transportProtocol.hasPorts
       return [
@@ -85,16 +114,43 @@ struct PhasePackets {
       return icmp(.icmpv6, words(type, code), state: state, service)
     case .any:
       let icmpKind: TransportProtocol = family == .ipv4 ? .icmp : .icmpv6
-      let withPorts: [TransportProtocol] = [.udp, .udplite, .dccp, .sctp]
-      let apart = ([.tcp, icmpKind] + withPorts).map { Interval(UInt128($0.rawValue)) }
+      let symmetric: [TransportProtocol] = [.udp, .udplite]
+      let further: [TransportProtocol] = [.dccp, .sctp]
+      let otherICMP: TransportProtocol = family == .ipv4 ? .icmpv6 : .icmp
+      let apart = ([.tcp, icmpKind, otherICMP, .gre] + symmetric + further)
+        .map { Interval(UInt128($0.rawValue)) }
       let others = IntervalSet(bitWidth: 8).subtracting(IntervalSet(apart))
       return [
         transport(number(.tcp), sourcePorts, usable),
         transport(
-          IntervalSet(withPorts.map { Interval(UInt128($0.rawValue)) }), sourcePorts, usable),
+          IntervalSet(symmetric.map { Interval(UInt128($0.rawValue)) }), sourcePorts, usable),
+        transport(
+          IntervalSet(further.map { Interval(UInt128($0.rawValue)) }), sourcePorts, usable),
         transport(others, everyWord, everyWord),
-      ] + icmp(icmpKind, everyWord, state: state, service)
+        transport(number(otherICMP), everyWord, everyWord).beginningNothing,
+      ] + gre(like: transport(number(.gre), everyWord, everyWord))
+        + icmp(icmpKind, everyWord, state: state, service)
     }
+  }
+
+  /// GRE packets, by whether connection tracking follows them.
+  ///
+  /// Of version 1 (RFC 2637) only those that carry PPP are; others have no tuple and are invalid.
+  /// Source: net/netfilter/nf_conntrack_proto_gre.c, `gre_pkt_to_tuple`.
+  private static func gre(like all: Transport) -> [Transport] {
+    guard all.state == IntervalSet(ConnectionBits.new),
+      let versionOne = IntervalSet(1).preimage(underMask: 7, width: 16)
+    else { return [all] }
+    let pointToPoint = IntervalSet(0x880B)
+    var otherVersion = all
+    otherVersion.word0 = everyWord.subtracting(versionOne)
+    var followed = all
+    followed.word0 = versionOne
+    followed.word1 = pointToPoint
+    var strange = all.beginningNothing
+    strange.word0 = versionOne
+    strange.word1 = everyWord.subtracting(pointToPoint)
+    return [otherVersion, followed, strange]
   }
 
   /// ICMP messages, by whether connection tracking follows them and an answer comes back.
@@ -106,6 +162,7 @@ struct PhasePackets {
       IntervalSet(numbers.map { Interval(UInt128($0) << 8, UInt128($0) << 8 | 0xFF) })
     }
     let echo = types([transportProtocol == .icmp ? 8 : 128])
+    let opening = types(openingTypes(transportProtocol))
     let untracked =
       transportProtocol == .icmpv6 ? types(untrackedICMPv6Types) : IntervalSet.empty
     let isNew = state == IntervalSet(ConnectionBits.new)
@@ -115,7 +172,11 @@ struct PhasePackets {
         words.intersection(untracked),
         isNew ? IntervalSet(ConnectionBits.untracked) : state, false
       ),
-      (words.subtracting(echo).subtracting(untracked), state, false),
+      (words.intersection(opening).subtracting(echo), state, false),
+      (
+        words.subtracting(opening).subtracting(untracked),
+        isNew ? IntervalSet(ConnectionBits.invalid) : state, false
+      ),
     ]
     return parts.filter { !$0.words.isEmpty }.map { part in
       Transport(
@@ -139,6 +200,7 @@ struct PhasePackets {
     var answer = opening
     answer.state = established
     answer.flags = synAck
+    answer.isInvalidUntracked = opening.protocols.isSubset(of: asymmetric)
     if opening.protocols == IntervalSet(UInt128(TransportProtocol.icmp.rawValue)) {
       answer.word0 = IntervalSet(
         opening.word0.intervals.map { Interval($0.lower & 0xFF, $0.upper & 0xFF) })
@@ -176,5 +238,21 @@ extension Flow.ConnectionState {
     case .invalid: ConnectionBits.invalid
     case .untracked: ConnectionBits.untracked
     }
+  }
+}
+
+extension PhasePackets.Transport {
+  /// The same for packets that connection tracking makes no entry for: they are invalid, not new,
+  /// and nothing comes back.
+  ///
+  /// ICMP of the other family is of this kind (net/netfilter/nf_conntrack_proto_icmp.c,
+  /// `nf_conntrack_icmp_packet`).
+  fileprivate var beginningNothing: Self {
+    var packets = self
+    if state == IntervalSet(ConnectionBits.new) {
+      packets.state = IntervalSet(ConnectionBits.invalid)
+    }
+    packets.hasAnswer = false
+    return packets
   }
 }

@@ -143,7 +143,7 @@ extension RulesetWalk {
     }
     let passed = walk(
       hook: context, [state],
-      connection: ConnectionReading(states: IntervalSet(question.connectionState)),
+      connectionState: IntervalSet(question.connectionState),
       isLast: false, &collector, &register)
     for state in passed { finish(state, .accepted, nil, &collector, register) }
     return collector.onlyFate(of: point.cube, register)

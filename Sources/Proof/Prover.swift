@@ -95,59 +95,45 @@ package struct Prover: Sendable {
             reasons: ["the connection's addresses are translated on the way"], nil)), register)
       return
     }
-    // Without an entry the answer is nobody's: TCP calls it invalid, other protocols new.
-    let isTCP = transport.protocols == IntervalSet(UInt128(TransportProtocol.tcp.rawValue))
-    question.connectionAtHop = first.connections(
-      afterHops: path.hops.count, without: isTCP ? ConnectionBits.invalid : ConnectionBits.new,
-      isReversed: true)
-    question.phase = .answer
     question.connection = .following(isReply: true)
+    question.phase = .answer
     question.path = path.reversed
     question.transport = PhasePackets.answer(to: transport)
-    let answer = follow(question)
-    proof.assume(answer)
-    proof.add(
-      FlowProof.Finding(
-        path: question.path, phase: .answer,
-        judgement: answer.judgement(
-          wanting: flow.expectation.accepts, register, in: path.family)), register)
+    judge(question, flow, after: first, &proof)
 
     guard !proof.isDecided, let further = PhasePackets.further(after: transport) else { return }
-    question.phase = .further
     question.connection = .following(isReply: false)
+    question.phase = .further
     question.path = path
     question.transport = further
-    question.connectionAtHop = first.connections(
-      afterHops: path.hops.count, without: ConnectionBits.new, isReversed: false)
-    let more = follow(question)
-    proof.assume(more)
-    proof.add(
-      FlowProof.Finding(
-        path: path, phase: .further,
-        judgement: more.judgement(
-          wanting: flow.expectation.accepts, register, in: path.family)), register)
+    judge(question, flow, after: first, &proof)
   }
-}
 
-extension FateCollector {
-  /// What the connection tables on the way say of the packets that follow the first.
+  /// Asks about a later packet of connections whose first packet passed.
   ///
-  /// - Parameters:
-  ///   - count: How many hops there are.
-  ///   - state: What `ct state` reads of them where no entry was made.
-  ///   - isReversed: Whether they go the other way.
-  /// - Returns: readings by hop, for the hops at which packets were taken out of tracking.
-  fileprivate func connections(
-    afterHops count: Int, without state: UInt128, isReversed: Bool
-  ) -> [Int: ConnectionReading] {
-    var readings: [Int: ConnectionReading] = [:]
-    for hop in untrackedHops {
-      let isMixed = trackedHops.contains(hop)
-      let states = isMixed ? [state, ConnectionBits.established] : [state]
-      readings[isReversed ? count - 1 - hop : hop] = ConnectionReading(
-        states: IntervalSet(states.map { Interval($0) }), isKnown: !isMixed)
+  /// Where a hop tracks some of the connections and not others, the packet must pass both with an
+  /// entry and without: which one it has is not followed.
+  private mutating func judge(
+    _ question: PhaseQuestion, _ flow: Flow, after first: FateCollector, _ proof: inout FlowProof
+  ) {
+    let last = question.path.hops.count - 1
+    let mixed = first.untrackedHops.intersection(first.trackedHops)
+    let never = first.untrackedHops.subtracting(mixed)
+    for untracked in mixed.isEmpty ? [never] : [never, first.untrackedHops] {
+      var question = question
+      question.untrackedHops =
+        question.phase == .answer ? Set(untracked.map { last - $0 }) : untracked
+      let fates = follow(question)
+      proof.assume(fates)
+      var judgement = fates.judgement(
+        wanting: flow.expectation.accepts, register, in: question.path.family)
+      if !mixed.isEmpty, case .fails(let leaf) = judgement {
+        judgement = .unknown(reasons: ["which of the connections are tracked"], leaf)
+      }
+      proof.add(
+        FlowProof.Finding(path: question.path, phase: question.phase, judgement: judgement),
+        register)
     }
-    return readings
   }
 }
 

@@ -13,6 +13,22 @@ struct RuleRun {
   var ended: [PacketState]
   /// Whether packets came back from a jump, so that cubes may join again.
   var mayMerge = false
+
+  /// Lets packets for which a guard does not hold go on with the next rule.
+  ///
+  /// - Parameters:
+  ///   - state: Packets that stand before a statement.
+  ///   - guards: What must hold for it; nil where that cannot be.
+  /// - Returns: the packets for which all guards hold; nil where there are none.
+  mutating func restrict(_ state: PacketState, to guards: [Constraint]?) -> PacketState? {
+    guard let guards else {
+      next.append(state)
+      return nil
+    }
+    let (inside, outside) = state.cube.split(by: guards)
+    next += outside.map { state.with($0) }
+    return inside.map { state.with($0) }
+  }
 }
 
 extension RulesetWalk {
@@ -70,10 +86,7 @@ extension RulesetWalk {
     case .verdictMap(let lookup):
       lookUp(lookup, rest, state, &run, &running, &collector, &register)
     case .reject(let rejection, let guards):
-      let (inside, outside) = state.cube.split(by: guards)
-      run.next += outside.map { state.with($0) }
-      guard let inside else { return }
-      var refused = state.with(inside)
+      guard var refused = run.restrict(state, to: guards) else { return }
       note(.reject(rejection), &refused, run)
       finish(refused, .rejected(rejection), run.location, &collector, register)
     case .gate(let gate):
@@ -97,10 +110,7 @@ extension RulesetWalk {
       untracked.cube.assign(IntervalSet(ConnectionBits.untracked), to: .connectionState)
       perform(rest, on: untracked, &run, &running, &collector, &register)
     case .translate(let translation, let guards):
-      let (inside, outside) = state.cube.split(by: guards)
-      run.next += outside.map { state.with($0) }
-      guard let inside else { return }
-      var translated = state.with(inside)
+      guard var translated = run.restrict(state, to: guards) else { return }
       translate(translation, &translated, run.context, register)
       note(.translated(translation.kind), &translated, run)
       accept(translated, run.location, &running, &collector, register)
@@ -175,13 +185,8 @@ extension RulesetWalk {
     _ run: inout RuleRun, _ running: inout Running, _ collector: inout FateCollector,
     _ register: inout DimensionRegister
   ) {
-    guard let guards = lookup.guards else {
-      run.next.append(state)
-      return
-    }
-    let (readable, unreadable) = state.cube.split(by: guards)
-    run.next += unreadable.map { state.with($0) }
-    guard let readable else { return }
+    guard let state = run.restrict(state, to: lookup.guards) else { return }
+    let readable = state.cube
     if let unknown = lookup.unknown {
       anything(unknown, rest, state.with(readable), &run, &running, &collector, &register)
       return
@@ -194,15 +199,26 @@ extension RulesetWalk {
         let (hits, misses) = cube.divide(byAnyOf: branch.boxes)
         missed += misses
         for hit in hits {
-          found(
-            branch.data, branch.doubt, rest, state.with(hit), &run, &running, &collector, &register)
+          guard let doubt = branch.doubt else {
+            found(branch.data, rest, state.with(hit), &run, &running, &collector, &register)
+            continue
+          }
+          // Where the element is gone, later ones and the catch-all are found instead.
+          let isThere = register.variable(doubt, valueCount: 2, kind: .unknown)
+          var without = hit
+          without.assign(IntervalSet(0), to: isThere)
+          missed.append(without)
+          var with = hit
+          with.assign(IntervalSet(1), to: isThere)
+          found(branch.data, rest, state.with(with), &run, &running, &collector, &register)
+          run.mayMerge = true
         }
       }
       left = missed
     }
     for cube in left {
       if let data = lookup.catchAll {
-        found(data, nil, rest, state.with(cube), &run, &running, &collector, &register)
+        found(data, rest, state.with(cube), &run, &running, &collector, &register)
       } else {
         run.next.append(state.with(cube))
       }
@@ -215,13 +231,8 @@ extension RulesetWalk {
     _ run: inout RuleRun, _ running: inout Running, _ collector: inout FateCollector,
     _ register: inout DimensionRegister
   ) {
-    guard let guards = lookup.guards else {
-      run.next.append(state)
-      return
-    }
-    let (readable, unreadable) = state.cube.split(by: guards)
-    run.next += unreadable.map { state.with($0) }
-    guard let readable else { return }
+    guard let state = run.restrict(state, to: lookup.guards) else { return }
+    let readable = state.cube
     let doubt = lookup.unknown ?? lookup.branches.first { $0.doubt != nil }?.doubt
     if let doubt {
       fork(state.with(readable), doubt, .unknown, &run, &register) { walk, hit, run, register in
@@ -243,21 +254,15 @@ extension RulesetWalk {
   }
 
   private mutating func found(
-    _ data: ElementData?, _ doubt: String?, _ rest: ArraySlice<CompiledRule.Action>,
-    _ state: PacketState, _ run: inout RuleRun, _ running: inout Running,
-    _ collector: inout FateCollector, _ register: inout DimensionRegister
+    _ data: ElementData?, _ rest: ArraySlice<CompiledRule.Action>, _ state: PacketState,
+    _ run: inout RuleRun, _ running: inout Running, _ collector: inout FateCollector,
+    _ register: inout DimensionRegister
   ) {
     guard case .verdict(let verdict) = data else {
       anything("an element that is no verdict", rest, state, &run, &running, &collector, &register)
       return
     }
-    guard let doubt else {
-      decide(verdict, rest, state, &run, &running, &collector, &register)
-      return
-    }
-    fork(state, doubt, .unknown, &run, &register) { walk, hit, run, register in
-      walk.decide(verdict, rest, hit, &run, &running, &collector, &register)
-    }
+    decide(verdict, rest, state, &run, &running, &collector, &register)
   }
 
   private mutating func pass(

@@ -35,6 +35,8 @@ package struct RulesetWalk: Sendable {
   let changesConnections: Bool
   /// Whether some rule translates addresses.
   let hasTranslations: Bool
+  /// Whether some rule reads the status of a connection's entry.
+  let readsConnectionStatus: Bool
 
   struct ChainKey: Hashable {
     let table: Int
@@ -48,6 +50,7 @@ package struct RulesetWalk: Sendable {
     tracking = Tracking(ruleset)
     changesConnections = Self.connectionsChange(in: ruleset)
     hasTranslations = Self.translates(ruleset)
+    readsConnectionStatus = hasTranslations && Self.readsConnectionStatus(ruleset)
   }
 
   /// The base chain that is running, and the packets it let pass.

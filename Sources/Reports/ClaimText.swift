@@ -6,16 +6,26 @@ struct ClaimText {
   let sources: SourceMap
   let style: TextStyle
 
-  /// A line about the answer, then the user's line with a caret, then the facts.
+  /// A line about the answer, then the user's line with a caret, the line of the rule that decided,
+  /// where a person wrote it, then the facts.
   func block(_ claim: ClaimOutcome) -> String {
     var text = title(claim) + "\n"
     let renderer = DiagnosticRenderer(sources: sources, style: style)
     let gutter: Int
+    var claim = claim
     if let span = claim.expectationSpan {
-      gutter = renderer.gutterWidth(of: [span])
+      let ruleSpan = claim.decidedBy?.span.flatMap { isListing($0) ? nil : $0 }
+      gutter = renderer.gutterWidth(of: [span] + (ruleSpan.map { [$0] } ?? []))
       text += renderer.snippet(
         Diagnostic.Label(span, visible(claim.message)), gutter: gutter,
         emphasis: emphasis(claim.status))
+      if let ruleSpan {
+        text += renderer.snippet(
+          Diagnostic.Label(ruleSpan, "this rule decides"), gutter: gutter, emphasis: .note,
+          arrow: ":::")
+        // The place has been shown.
+        claim.decidedBy?.source = nil
+      }
     } else {
       gutter = 2
       text +=
@@ -27,6 +37,12 @@ struct ClaimText {
       text += String(repeating: " ", count: gutter) + style.styled("help:", .note) + " \(hint)\n"
     }
     return text
+  }
+
+  /// Whether a place is in JSON, whose lines are nothing to look at.
+  private func isListing(_ span: SourceSpan) -> Bool {
+    let first = sources[span.file].bytes.first { !" \t\r\n".utf8.contains($0) }
+    return first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
   }
 
   /// Packet, rule, trace and what the answer rests on: one line each.

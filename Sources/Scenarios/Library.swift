@@ -24,7 +24,7 @@ struct Library {
     path: String, bytes: [UInt8], sources: inout SourceMap,
     loading: (_ path: String) -> Result<[UInt8], UnreadableFile>
   ) -> Int {
-    let key = normalized(path)
+    let key = PathText.normalized(path)
     if let index = indices[key] { return index }
     if stack.isEmpty { stack.append((key, nil)) }
     defer { if stack.count == 1 { stack.removeAll() } }
@@ -42,7 +42,7 @@ struct Library {
     files.append(File(path: path, syntax: syntax))
     indices[key] = index
     for include in includes(in: syntax.statements) {
-      let target = include.text.hasPrefix("/") ? include.text : folder(of: path) + include.text
+      let target = PathText.resolved(include.text, from: path)
       files[index].includes[include.span] = bring(
         target, include, sources: &sources, loading: loading)
     }
@@ -53,7 +53,7 @@ struct Library {
     _ path: String, _ include: Word, sources: inout SourceMap,
     loading: (_ path: String) -> Result<[UInt8], UnreadableFile>
   ) -> Int? {
-    let key = normalized(path)
+    let key = path
     if let first = stack.firstIndex(where: { $0.key == key }) {
       let way = stack[(first + 1)...].compactMap(\.place)
       diagnostics.append(.includeCycle(include, path: path, way: way))
@@ -87,24 +87,6 @@ struct Library {
       }
     }
   }
-}
-
-/// The folder that holds the file at `path`, with its slash.
-private func folder(of path: String) -> String {
-  path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
-}
-
-/// One spelling for all paths that say the same without asking the file system.
-private func normalized(_ path: String) -> String {
-  var parts: [Substring] = []
-  for part in path.split(separator: "/") where part != "." {
-    if part == "..", let last = parts.last, last != ".." {
-      parts.removeLast()
-    } else {
-      parts.append(part)
-    }
-  }
-  return (path.hasPrefix("/") ? "/" : "") + parts.joined(separator: "/")
 }
 
 extension Diagnostic {

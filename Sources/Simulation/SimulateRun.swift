@@ -14,15 +14,18 @@ package struct SimulateRun: ~Copyable {
     simulator.isTracing = true
   }
 
-  /// Answers one line.
+  /// Answers one line as it stands: what becomes of the packet, and the steps of its way.
   ///
   /// - Parameter line: A packet as JSON, without its line break.
-  /// - Returns: The verdict as one line of JSON, without a line break.
+  /// - Returns: The question that was read, its answer, and the rules that matched.
   /// - Throws: ``SimulationInputError`` where the line is no packet.
-  package mutating func answer(_ line: [UInt8]) throws(SimulationInputError) -> [UInt8] {
+  package mutating func report(
+    on line: [UInt8]
+  ) throws(SimulationInputError) -> (
+    question: PacketQuestion, report: PacketReport, trace: [TraceEntry]
+  ) {
     let question = try PacketQuestion(reading: line)
     let report: PacketReport
-    let hasWay = question.hook == nil
     switch question.content {
     case .malformed(let why):
       simulator.begin()
@@ -37,13 +40,22 @@ package struct SimulateRun: ~Copyable {
         report = simulator.report(on: packet)
       }
     }
-    write(report, hasWay: hasWay)
+    return (question, report, simulator.trace)
+  }
+
+  /// Answers one line.
+  ///
+  /// - Parameter line: A packet as JSON, without its line break.
+  /// - Returns: The verdict as one line of JSON, without a line break.
+  /// - Throws: ``SimulationInputError`` where the line is no packet.
+  package mutating func answer(_ line: [UInt8]) throws(SimulationInputError) -> [UInt8] {
+    let (question, report, trace) = try report(on: line)
+    write(report, trace, hasWay: question.hook == nil)
     return writer.utf8
   }
 
-  private mutating func write(_ report: PacketReport, hasWay: Bool) {
+  private mutating func write(_ report: PacketReport, _ trace: [TraceEntry], hasWay: Bool) {
     writer.removeAll()
-    let trace = simulator.trace
     let ruleset = ruleset
     writer.object { writer in
       writer.member("verdict", report.verdict.name)

@@ -16,6 +16,10 @@ struct EndToEndTests {
     return URL(fileURLWithPath: runner).deletingLastPathComponent().path + "/portproof"
   }
 
+  private static let fixtures =
+    URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().path + "/Fixtures"
+
   private func run(_ words: String...) throws -> Answer {
     let output = try ChildProcess.run(
       try Self.program(), words, timeout: .seconds(60), limit: 1 << 24)
@@ -103,7 +107,8 @@ struct EndToEndTests {
   private func withScenario(
     _ lines: String, _ body: (_ folder: String, _ file: String) throws -> Void
   ) throws {
-    let folder = NSTemporaryDirectory() + "/portproof-check-\(UUID().uuidString)"
+    let folder = FileManager.default.temporaryDirectory
+      .appending(path: "portproof-check-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let ruleset = """
@@ -146,6 +151,98 @@ struct EndToEndTests {
       #expect(
         quiet.output == "stopped early: no line carries the tag 'nothing'\nnothing was checked  "
           + (quiet.output.split(separator: "  ").last ?? ""))
+    }
+  }
+
+  @Test func `explain shows the way of one exact packet`() throws {
+    let ruleset = Self.fixtures + "/Proof/marks.json"
+    let packet =
+      #"{"hook": "input", "family": "ip", "saddr": "10.0.1.5", "daddr": "10.0.0.1", "#
+      + #""protocol": "tcp", "dport": 22, "iif": "eth0", "state": "new", "mark": 1}"#
+    let dropped = try run("explain", "--ruleset", ruleset, "--packet", packet)
+    #expect(dropped.status == 0)
+    #expect(dropped.output.contains(": drop\n"))
+    #expect(dropped.output.contains("= decided by ruleset: inet m in: policy drop"))
+    #expect(dropped.output.contains("meta mark 0x00000001 jump ssh  jump ssh"))
+    let strange = try run("explain", "--ruleset", ruleset, "--packet", #"{"hook": "inputt"}"#)
+    #expect(strange.status == 2)
+    #expect(strange.errors.contains("error[simulate.wrong-packet]"))
+    let both = try run("explain", "a", "--ruleset", ruleset, "--packet", packet)
+    #expect(both.status == 2)
+    #expect(both.errors.contains("error[usage.superfluous-operand]"))
+    let without = try run("explain", "--packet", packet)
+    #expect(without.status == 2)
+  }
+
+  @Test(
+    .enabled(
+      if: Machine.effectiveUserID == 0 || Machine.environment("CI") != nil,
+      "needs root: makes network namespaces and loads nftables rules"))
+  func `answers about text end at the line of the text`() throws {
+    try withScenario("  10.0.0.1 -> 10.0.0.2 22, 23 tcp expect deny\n") { folder, file in
+      let text = """
+        # A host.
+        include "set?.nft"
+        include "/nowhere/*.nft"
+        table inet t {
+          chain c {
+            type filter hook input priority 0; policy drop;
+            jump d
+            ip saddr @friends tcp dport {
+              22, # ssh
+              80
+            } accept # that is the one
+          }
+        }
+
+        """
+      try Data(text.utf8).write(to: URL(fileURLWithPath: folder + "/fw.nft"))
+      let sets = """
+        table inet t {
+          set friends { type ipv4_addr; elements = { 10.0.0.1 }; }
+          chain d { tcp dport 23 accept; }
+        }
+
+        """
+      try Data(sets.utf8).write(to: URL(fileURLWithPath: folder + "/sets.nft"))
+      let answer = try run("check", file, "--firewall", "fw=nft:\(folder)/fw.nft")
+      #expect(answer.status == 1, "\(answer.errors)")
+      #expect(answer.output.contains("::: \(folder)/sets.nft:3:13"), "\(answer.output)")
+      let scenario = try String(contentsOfFile: file, encoding: .utf8)
+        .replacing("fw.json", with: "./none/../fw.nft").replacing("22, 23", with: "22")
+      try Data(scenario.utf8).write(to: URL(fileURLWithPath: file))
+      let declared = try run("check", file, "--report", "json=\(folder)/r.json")
+      #expect(declared.status == 1, "\(declared.errors)")
+      #expect(
+        declared.output.replacing("\(folder)/", with: "").contains(
+          """
+            ::: fw.nft:8:5
+             |
+           8 |     ip saddr @friends tcp dport {
+             |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ this rule decides
+          """), "\(declared.output)")
+      let report = String(decoding: try Files.read(folder + "/r.json"), as: UTF8.self)
+      #expect(report.contains("fw.nft:8:5\""))
+      #expect(!report.contains("as listed"))
+    }
+  }
+
+  @Test func `a firewall that is not there is looked for from where it is named`() throws {
+    try withScenario("  10.0.0.1 -> 10.0.0.2 22 tcp expect allow\n") { folder, file in
+      try FileManager.default.removeItem(atPath: folder + "/fw.json")
+      let declared = try run("check", file)
+      #expect(declared.status == 2)
+      #expect(declared.errors.contains("cannot read '\(folder)/fw.json'"))
+      #expect(
+        declared.errors.contains(
+          "help: paths are relative to the folder of the file that names them"))
+      let named = try run("check", file, "--firewall", "fw=nft:nowhere/fw.nft")
+      #expect(named.status == 2)
+      #expect(
+        named.errors.contains("help: paths on the command line are relative to the current folder"))
+      let absolute = try run("check", file, "--firewall", "fw=nft:/nowhere/fw.nft")
+      #expect(absolute.status == 2)
+      #expect(!absolute.errors.contains("relative to"))
     }
   }
 

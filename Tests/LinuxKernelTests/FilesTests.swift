@@ -34,6 +34,22 @@ struct FilesTests {
     }
   }
 
+  @Test func `a pattern stands for files in order, not for folders or hidden files`() throws {
+    try withFolder { (folder: String) throws in
+      for name in ["b.nft", "a.nft", "B.nft", ".h.nft", "c.conf"] {
+        try Files.replace(folder + "/" + name, with: [1])
+      }
+      try FileManager.default.createDirectory(
+        atPath: folder + "/d.nft", withIntermediateDirectories: false)
+      #expect(
+        Files.matching(folder + "/*.nft")
+          == ["B.nft", "a.nft", "b.nft"].map { "\(folder)/\($0)" })
+      #expect(Files.matching(folder + "/c.conf") == [folder + "/c.conf"])
+      #expect(Files.matching(folder + "/x.conf") == [])
+      #expect(Files.matching(folder + "/missing/*") == [])
+    }
+  }
+
   @Test func `a device is written to as it is`() throws {
     try Files.replace("/dev/null", with: [1, 2, 3])
     #expect(Files.exists("/dev/null"))

@@ -156,6 +156,25 @@ struct ProverTests {
     Case(
       ruleset: "nat", line: "10.0.0.2 -> 8.8.8.8 7 tcp expect drop", code: "passed verdict.drop",
       placed: "between inside and outside"),
+    // Packets that begin no connection are invalid, not new.
+    Case(
+      ruleset: "strays", line: "10.0.0.9 -> 10.0.0.1 proto 58 expect drop",
+      code: "passed verdict.drop"),
+    Case(
+      ruleset: "strays", line: "10.0.0.9 -> 10.0.0.1 proto 47 one-way expect allow",
+      code: "failed verdict.drop"),
+    Case(
+      ruleset: "strays", line: "10.0.0.9 -> 10.0.0.1 proto 50 one-way expect allow",
+      code: "passed verdict.allow"),
+    Case(
+      ruleset: "strays", line: "10.0.0.9 -> 10.0.0.1 any expect drop", code: "failed verdict.allow"),
+    // The entry's status says that the packet was translated, in the same hook already.
+    Case(
+      ruleset: "strays", line: "10.0.0.9 -> 10.0.0.1 8080 tcp one-way expect allow",
+      code: "unknown unknown.unmodelled"),
+    Case(
+      ruleset: "strays", line: "10.0.0.9 -> 10.0.0.1 80 tcp one-way expect allow",
+      code: "passed verdict.allow"),
     // Nothing is allowed by silence.
     Case(
       ruleset: "guards", line: "10.9.0.1 -> 10.9.0.2 22 tcp expect allow",
@@ -163,6 +182,50 @@ struct ProverTests {
     Case(
       ruleset: "guards", line: "10.9.0.1 -> 10.9.0.2 22 tcp expect deny",
       code: "unknown unknown.no-firewall"),
+    // An element that runs out of time leaves its key to the catch-all.
+    Case(
+      ruleset: "states", line: "any -> hosts 22 tcp expect deny",
+      code: "unknown unknown.unmodelled"),
+    Case(
+      ruleset: "states", line: "10.9.9.9 -> hosts 23 tcp expect allow",
+      code: "passed verdict.allow"),
+    // ICMP that begins no connection is invalid, not new.
+    Case(
+      ruleset: "states", line: "any -> hosts icmp type echo-reply expect deny",
+      code: "failed verdict.allow"),
+    Case(
+      ruleset: "states", line: "any -> hosts proto 1 expect deny",
+      code: "failed verdict.allow"),
+    Case(
+      ruleset: "states", line: "any -> hosts icmpv6 type echo-reply expect drop",
+      code: "passed verdict.drop"),
+    Case(
+      ruleset: "states", line: "any -> hosts icmp type 13 expect drop",
+      code: "passed verdict.drop"),
+    // Without an entry an answer is new or, where it begins nothing, invalid.
+    Case(
+      ruleset: "states", line: "10.9.9.9 -> 10.0.0.1 icmp type echo-request expect allow",
+      code: "failed verdict.answer-drop"),
+    Case(
+      ruleset: "states", line: "10.9.9.9 -> hosts 53 udp expect allow",
+      code: "passed verdict.allow"),
+    Case(
+      ruleset: "states", line: "10.0.0.2, 10.0.0.3 -> hosts 53 tcp expect allow",
+      code: "passed verdict.allow"),
+    // Whether a chain of priority -200 runs before the lookup is not listed.
+    Case(
+      ruleset: "states", line: "any -> hosts 900 tcp expect deny",
+      code: "unknown unknown.unmodelled"),
+    Case(
+      ruleset: "states", line: "10.9.9.9 -> hosts 902 tcp expect allow",
+      code: "unknown unknown.unmodelled"),
+    Case(
+      ruleset: "states", line: "any -> hosts 901 tcp expect drop",
+      code: "passed verdict.drop"),
+    // Packets that were given the receiver's own address are packets of another host still.
+    Case(
+      ruleset: "states", line: "any -> 10.0.0.1 80 tcp expect deny",
+      code: "failed verdict.allow"),
     // A host is never asked about itself.
     Case(
       ruleset: "talos-block",
@@ -187,6 +250,15 @@ struct ProverTests {
       "\(outcome.message) \(outcome.reasons) \(String(describing: outcome.counterexample))")
   }
 
+  /// With a `fib` lookup the packet is accepted or dropped, and never rejected.
+  @Test func `tells what a certain failure's fate rests on`() throws {
+    let outcome = try ProofFixture.answer("any -> hosts 1002 tcp expect reject", on: "unknowns")
+    #expect(outcome.status == .failed)
+    #expect(outcome.reasons == ["fib daddr type local"])
+    #expect(
+      outcome.message.hasSuffix("or otherwise by fib daddr type local, but never as expected"))
+  }
+
   /// Each host has a connection table of its own: what one does not track the other may.
   @Test(arguments: [
     (53, "passed verdict.allow"), (54, "failed verdict.answer-drop"), (55, "passed verdict.allow"),
@@ -199,6 +271,23 @@ struct ProverTests {
       firewall c = nft "untracked-client" on client
       firewall s = nft "tracked-server" on server
       client -> server \(port) udp expect allow
+      """)
+    #expect(outcomes.map { "\($0.status.rawValue) \($0.code)" } == [code])
+  }
+
+  @Test(
+    "what belongs to one host does not follow the packet to the next",
+    arguments: [
+      ("100 tcp expect deny", "failed verdict.allow"),
+      ("101 tcp expect deny", "unknown unknown.unmodelled"),
+      ("102 tcp one-way expect allow", "passed verdict.allow"),
+    ])
+  func hostsOwn(line: String, code: String) throws {
+    let outcomes = try ProofFixture.outcomes(
+      """
+      firewall router = nft "hosts-own" between 10.0.0.2 and 172.20.0.2
+      firewall leaf = nft "hosts-own" on 172.20.0.2
+      10.0.0.2 -> 172.20.0.2 \(line)
       """)
     #expect(outcomes.map { "\($0.status.rawValue) \($0.code)" } == [code])
   }

@@ -25,6 +25,30 @@ struct TerminalReportTests {
     #expect(coloured.replacing(/\u{1B}\[[0-9;]*m/, with: "") == render(.plain, .suites))
   }
 
+  @Test func `the rule that decided is shown where it is text, and cited where it is a listing`() {
+    func render(_ name: String, _ text: String, _ rule: String) -> String {
+      var run = run
+      let file = run.sources.add(SourceFile(name: name, bytes: Array(text.utf8)))
+      let start = text.utf8.count - rule.utf8.count - 2
+      let span = SourceSpan(file: file, lower: start, upper: start + rule.utf8.count)
+      run.outcome.claims = [run.outcome.claims[1]]
+      run.outcome.claims[0].decidedBy?.span = span
+      run.outcome.claims[0].decidedBy?.source = run.sources.location(of: span)
+      return TerminalReport(sources: run.sources, style: .plain, detail: .troubleOnly)
+        .render(run.outcome)
+    }
+    let text = render("fw.nft", "table t {\n\ttcp dport { 22, 50000 } accept\n}", "accept")
+    let lines = [
+      "  ::: fw.nft:2:26", "   |", " 2 | \ttcp dport { 22, 50000 } accept",
+      "   | \t                        ^^^^^^ this rule decides",
+    ]
+    #expect(text.contains(lines.joined(separator: "\n")), "\(text)")
+    #expect(!text.contains("(fw.nft"))
+    let listing = render("fw.json", " {\"nftables\": [{\"rule\": 1}]}", "1}")
+    #expect(!listing.contains(":::"))
+    #expect(listing.contains("(fw.json:1:"))
+  }
+
   @Test func `where everything holds, trouble only says nothing`() {
     var outcome = run.outcome
     outcome.claims = outcome.claims.filter { $0.status == .passed }

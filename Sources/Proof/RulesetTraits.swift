@@ -1,0 +1,98 @@
+internal import Addresses
+internal import PacketSets
+internal import Rulesets
+
+/// What a ruleset does at all, so that a walk may leave out what it does not.
+extension RulesetWalk {
+  /// The hooks at which something runs, and those at which connections are looked up before it.
+  func hooksThatMatter(_ hooks: [Hook], _ family: IPFamily) -> [Hook] {
+    guard let last = hooks.lastIndex(where: { hasBaseChains(at: $0, family) }) else { return [] }
+    return hooks[...last].filter {
+      $0 == .prerouting || $0 == .output || hasBaseChains(at: $0, family)
+    }
+  }
+
+  private func hasBaseChains(at hook: Hook, _ family: IPFamily) -> Bool {
+    ruleset.tables.contains { table in
+      let isSeen =
+        hook == .ingress || hook == .egress
+        ? table.family == .netdev || table.family == .inet : table.family.covers(family)
+      return !table.isDormant && isSeen && table.chains.contains { $0.base?.hook == hook }
+    }
+  }
+
+  /// Whether some bridge chain could stop a frame.
+  var mayFilterBridgedFrames: Bool {
+    ruleset.tables.contains { table in
+      table.family == .bridge && !table.isDormant
+        && table.chains.contains { chain in
+          guard let base = chain.base else { return false }
+          return base.policy == .drop || !chain.rules.isEmpty
+        }
+    }
+  }
+
+  /// Whether some rule takes packets out of tracking, translates them or moves their zone.
+  static func connectionsChange(in ruleset: Ruleset) -> Bool {
+    ruleset.tables.contains { table in
+      table.chains.contains { chain in
+        chain.rules.contains { rule in
+          rule.statements.contains { statement in
+            switch statement {
+            case .notrack, .translate, .unmodelled: true
+            case .mangle(let selector, _):
+              if case .connection = selector.field { true } else { false }
+            case .match, .verdict, .verdictMap, .reject, .gate, .object, .setUpdate, .inert,
+              .duplicate, .diverts:
+              false
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// Whether some rule reads the status of a connection's entry.
+  static func readsConnectionStatus(_ ruleset: Ruleset) -> Bool {
+    func reads(_ expression: Expression) -> Bool {
+      switch expression {
+      case .selector(let selector):
+        if case .connection(let key) = selector.field { return key.key == .status }
+        return false
+      case .masked(let inner, _, _), .shifted(let inner, _, _): return reads(inner)
+      case .concatenation(let parts): return parts.contains(where: reads)
+      case .lookup(let key, _): return reads(key)
+      case .constant, .unmodelled: return false
+      }
+    }
+    return ruleset.tables.contains { table in
+      table.chains.contains { chain in
+        chain.rules.contains { rule in
+          rule.statements.contains { statement in
+            switch statement {
+            case .match(let match): reads(match.left)
+            case .verdictMap(let key, _): reads(key)
+            case .mangle(_, let value): reads(value)
+            case .verdict, .reject, .gate, .object, .notrack, .translate, .setUpdate, .inert,
+              .duplicate, .diverts, .unmodelled:
+              false
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// Whether some rule translates addresses.
+  static func translates(_ ruleset: Ruleset) -> Bool {
+    ruleset.tables.contains { table in
+      table.chains.contains { chain in
+        chain.rules.contains { rule in
+          rule.statements.contains { statement in
+            if case .translate = statement { true } else { false }
+          }
+        }
+      }
+    }
+  }
+}
