@@ -47,15 +47,6 @@ package struct FirstMatchList: Sendable {
 
   package var count: Int { boxes.count }
 
-  /// The labels of the boxes that meet `question`, rising.
-  package func labelsMeeting(_ question: Box) -> [Int32] {
-    var found: [Int32] = []
-    for index in indicesMeeting(question) where found.last != labels[Int(index)] {
-      found.append(labels[Int(index)])
-    }
-    return found
-  }
-
   private func indicesMeeting(_ question: Box) -> [Int32] {
     var found: [Int32] = []
     func take(_ index: Int32) {

@@ -104,14 +104,14 @@ extension RulesetWalk {
     for question in state.boxes(in: context.family) {
       let complete = run.list.divide(question, budget: &left) { piece, label in
         guard let label else {
-          next.append(state.narrowed(to: piece, from: question))
+          next.append(state.narrowed(to: piece))
           return .goOn
         }
         let location = RuleLocation(
           table: running.table, chain: chain, rule: Int(label))
         let decision = rules[Int(label)].decision
         if isDefinite, collector.isKnown(decision, isFinal: acceptIsFinal) { return .goOn }
-        var decided = state.narrowed(to: piece, from: question)
+        var decided = state.narrowed(to: piece)
         switch decision {
         case .accept:
           decided.passed(
@@ -251,7 +251,7 @@ extension PacketState {
   }
 
   /// The packets of one piece of one of the cube's boxes.
-  fileprivate func narrowed(to piece: Box, from question: Box) -> PacketState {
+  fileprivate func narrowed(to piece: Box) -> PacketState {
     var state = self
     for dimension in Box.dimensions {
       state.cube.assign(IntervalSet(piece[dimension]), to: dimension)

@@ -29,8 +29,6 @@ struct FirstMatchListTests {
         let expected = boxes.firstIndex { $0.overlaps(point) }
         #expect(holding.first?.label.map(Int.init) == expected)
       }
-      let meeting = Set(list.labelsMeeting(question).map(Int.init))
-      #expect(meeting == Set(boxes.indices.filter { boxes[$0].overlaps(question) }))
     }
   }
 
