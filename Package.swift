@@ -27,7 +27,7 @@ let package = Package(
     .target(
       name: "Proof",
       dependencies: [
-        "Addresses", "Diagnostics", "Outcomes", "PacketSets", "Rulesets", "Scenarios",
+        "Addresses", "Diagnostics", "Outcomes", "PacketSets", "Rulesets", "Scenarios", "Wire",
       ]),
     .target(
       name: "Simulation",

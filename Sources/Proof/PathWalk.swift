@@ -15,6 +15,10 @@ extension Prover {
     var gates: RulesetWalk.GatePolicy
     /// The hops, by their place on the way, whose connection table holds nothing of the packets.
     var untrackedHops: Set<Int> = []
+    /// How many cubes the walk may make.
+    var budget = Prover.budget
+    /// Whether every part is wanted as it is, with the rules that decide it.
+    var keepsParts = false
   }
 
   /// How many cubes one walk may make.
@@ -26,7 +30,8 @@ extension Prover {
     var collector = FateCollector()
     register.forgetVariables()
     var states = [opening(question)]
-    var budget = Self.budget
+    var budget = question.budget
+    collector.keepsAll = question.keepsParts
     for (index, hop) in question.path.hops.enumerated() {
       let isLastHop = index == question.path.hops.count - 1
       enter(hop, &states, question)
@@ -34,6 +39,7 @@ extension Prover {
       let state = isUntracked ? question.transport.untrackedState : question.transport.state
       walks[hop.firewall].gates = question.gates
       walks[hop.firewall].budget = budget
+      walks[hop.firewall].keepsParts = question.keepsParts
       doubtBridges(hop, &states, &collector)
       let hooks = walks[hop.firewall].hooksThatMatter(hop.kind.hooks, family)
       for (position, hook) in hooks.enumerated() {

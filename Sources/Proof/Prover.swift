@@ -71,13 +71,7 @@ package struct Prover: Sendable {
     _ flow: Flow, _ path: FlowPath, _ transport: PhasePackets.Transport, mustWork: Bool,
     _ proof: inout FlowProof
   ) {
-    let gates: RulesetWalk.GatePolicy = mustWork ? .notExceeded : .either
-    var question = PhaseQuestion(
-      path: path, transport: transport, phase: .first, coversUnusualPackets: !mustWork,
-      connection: flow.state == .new
-        ? .opening(mayBeTranslated: false)
-        : .any(isEstablished: flow.state == .established),
-      gates: gates)
+    let question = PhaseQuestion.opening(path, transport, of: flow)
     let first = follow(question)
     let judgement = first.judgement(
       wanting: flow.expectation.accepts, register, in: path.family)
@@ -95,18 +89,9 @@ package struct Prover: Sendable {
             reasons: ["the connection's addresses are translated on the way"], nil)), register)
       return
     }
-    question.connection = .following(isReply: true)
-    question.phase = .answer
-    question.path = path.reversed
-    question.transport = PhasePackets.answer(to: transport)
-    judge(question, flow, after: first, &proof)
-
-    guard !proof.isDecided, let further = PhasePackets.further(after: transport) else { return }
-    question.connection = .following(isReply: false)
-    question.phase = .further
-    question.path = path
-    question.transport = further
-    judge(question, flow, after: first, &proof)
+    judge(question.answer, flow, after: first, &proof)
+    guard !proof.isDecided, let further = question.further else { return }
+    judge(further, flow, after: first, &proof)
   }
 
   /// Asks about a later packet of connections whose first packet passed.
