@@ -75,6 +75,15 @@ let package = Package(
         "TestSupport",
       ], path: "Tests/Agreement"),
 
+    // Kernel, simulator and prover, held against each other on drawn rulesets:
+    // `swift run -c release Fuzz`.
+    .executableTarget(
+      name: "Fuzz",
+      dependencies: [
+        "Addresses", "Diagnostics", "LinuxKernel", "Netfilter", "NftablesFrontend", "Proof",
+        "Rulesets", "Sandbox", "Simulation", "TestSupport", "Wire",
+      ], path: "Tests/Fuzz"),
+
     // What several tests use.
     .target(name: "TestSupport", path: "Tests/TestSupport"),
 
