@@ -64,7 +64,7 @@ let package = Package(
       name: "Benchmarks",
       dependencies: [
         "Addresses", "Diagnostics", "NftablesFrontend", "portproof", "Proof", "Rulesets",
-        "Scenarios", "Simulation", "TestSupport", "Wire",
+        "Sandbox", "Scenarios", "Simulation", "TestSupport", "Wire",
       ], path: "Tests/Benchmarks", exclude: ["z3-referee.py"]),
 
     // The two programs over one model, held against each other: `swift run -c release Agreement`.
@@ -127,8 +127,9 @@ let package = Package(
     .testTarget(
       name: "ReplayTests",
       dependencies: [
-        "Addresses", "Diagnostics", "LinuxKernel", "NftablesFrontend", "Outcomes", "Proof",
-        "Replay", "Rulesets", "Scenarios", "portproof",
+        "Addresses", "Diagnostics", "LinuxKernel", "Netfilter", "NftablesFrontend", "Outcomes",
+        "Proof",
+        "Replay", "Rulesets", "Sandbox", "Scenarios", "portproof",
       ]),
     .testTarget(
       name: "CommandLineToolTests",

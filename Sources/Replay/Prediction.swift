@@ -46,7 +46,7 @@ package struct Prediction: Hashable, Sendable {
       return .open("the packet is malformed: \(error)")
     }
     let report = simulator.report(on: question)
-    if report.verdict == .unknown { return .open("rests on \(report.because)") }
+    if report.verdict == .unknown { return .open(report.because) }
     // What follows a packet's end is the host's answer to it.
     let hooks = report.hooks.prefix { packet.input == nil || $0.hook != .output }
     let isStopped = hooks.last.map { $0.verdict != .accept } ?? false

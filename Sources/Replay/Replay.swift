@@ -115,6 +115,7 @@ package struct Replay: Sendable {
     var result = Result(
       answers: [Answer](repeating: .omitted("it was not asked"), count: packets.count))
     var programs: [Int: Program] = [:]
+    var kernel = KernelSession(executable: executable)
     for round in rounds {
       let firewall = firewalls[round.firewall]
       let program = programs[round.firewall] ?? Program(firewall.ruleset)
@@ -140,22 +141,27 @@ package struct Replay: Sendable {
       }
       let verdicts: [HookVerdicts]
       do throws(SandboxError) {
-        verdicts = try KernelReferee(
-          ruleset: firewall.original, host: round.host, executable: executable
-        ).verdicts(for: predictions.map { packets[$0.index].sandboxPacket })
+        verdicts = try kernel.verdicts(
+          for: predictions.map { packets[$0.index].sandboxPacket }, by: firewall.original,
+          on: round.host)
       } catch {
         for (index, _) in predictions { result.answers[index] = .omitted("there is no sandbox") }
         if let reason = error.ofRuleset {
           for (index, _) in predictions { result.answers[index] = .unloadable(reason) }
+        } else if let obstacle = SandboxProbe.obstacle(executable: executable) {
+          result.obstacle = obstacle
         } else {
-          result.obstacle = SandboxDiagnosis(.here).obstacle(for: error)
+          // The sandbox works: it is this host that cannot be made.
+          for (index, _) in predictions {
+            result.answers[index] = .omitted("the sandbox cannot have its host: \(error)")
+          }
         }
         continue
       }
       result.packetCount += predictions.count
-      for ((index, prediction), kernel) in zip(predictions, verdicts) {
+      for ((index, prediction), verdict) in zip(predictions, verdicts) {
         let comparison = Comparison(
-          packet: packets[index], prediction: prediction, kernel: kernel, firewall: firewall,
+          packet: packets[index], prediction: prediction, kernel: verdict, firewall: firewall,
           host: round.host)
         result.answers[index] = comparison.difference.map { .differs($0) } ?? .agrees
       }
@@ -179,8 +185,8 @@ extension SandboxError {
     switch self {
     case .rejected(let words):
       words.split(separator: "\n").first.map(String.init) ?? "nft gives no reason"
-    case .signalled, .timedOut: description
-    case .namespaceRefused, .failed, .unknownInterface, .childFailed: nil
+    case .crashed, .timedOut: description
+    case .namespaceRefused, .failed, .unknownInterface, .childFailed, .nothingLoaded: nil
     }
   }
 }

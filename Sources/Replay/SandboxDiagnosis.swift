@@ -56,7 +56,7 @@ package struct SandboxDiagnosis: Sendable {
       help =
         "the kernel modules nf_tables, nf_tables_inet and nft_log (nf_log_syslog,"
         + " nfnetlink_log) are needed: load them, or install the kernel's full modules package"
-    case .unknownInterface, .signalled, .timedOut, .childFailed: help = error.help
+    case .unknownInterface, .crashed, .timedOut, .childFailed, .nothingLoaded: help = error.help
     }
     return ReplaySummary.Obstacle(reason: reason, help: help)
   }
