@@ -55,8 +55,8 @@ extension RulesetGenerator {
     case .tcp:
       own = ["tcp dport", "tcp sport", "tcp flags", "tcp option maxseg size", "tcp window"]
     case .udp: own = ["udp dport", "udp sport"]
-    case .icmp: own = ["icmp code"]
-    case .any, .icmpv6, .sctp, .udplite, .ah, .esp, .dccp, .none: own = []
+    // Of one octet that ICMP begins with, the listing tells neither its name nor its protocol.
+    case .any, .icmp, .icmpv6, .sctp, .udplite, .ah, .esp, .dccp, .none: own = []
     }
     choices += FieldCatalogue.transport.filter { own.contains($0.text) }
     guard !choices.isEmpty else { return nil }
