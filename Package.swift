@@ -58,7 +58,7 @@ let package = Package(
       name: "Benchmarks",
       dependencies: [
         "Addresses", "Diagnostics", "NftablesFrontend", "portproof", "Proof", "Rulesets",
-        "Scenarios", "Simulation", "TestSupport", "Wire",
+        "Sandbox", "Scenarios", "Simulation", "TestSupport", "Wire",
       ], path: "Tests/Benchmarks", exclude: ["z3-referee.py"]),
 
     // The two programs over one model, held against each other: `swift run -c release Agreement`.
