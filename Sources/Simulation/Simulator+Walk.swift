@@ -9,8 +9,8 @@ extension Simulator {
   ) -> End {
     let instructions = program.instructions
     var position = Int(start)
-    var next = Int(start)
-    var rule: Int32 = -1
+    // An alternative may begin in the midst of a rule, whose head says where the next one is.
+    var (rule, next) = enclosingRule(of: position)
     // The kernel loads no chains that run in a circle; a listing could still hold some.
     var transfers = 0
     while true {
@@ -301,6 +301,20 @@ extension Simulator {
       }
       position = isBroken ? next : position + 1
     }
+  }
+
+  /// The rule that an instruction belongs to, and where the one after it begins.
+  private func enclosingRule(of position: Int) -> (rule: Int32, next: Int) {
+    var head = position
+    while head >= 0 {
+      switch program.instructions[head] {
+      case .rule(let index, let next), .possibleRule(let index, let next, _):
+        return (index, Int(next))
+      default: head -= 1
+      }
+    }
+    // An empty chain, before any rule.
+    return (-1, position)
   }
 
   @inline(__always)

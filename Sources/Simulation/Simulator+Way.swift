@@ -145,6 +145,10 @@ extension Simulator {
       guard !isGroup(destination) else {
         return way.ended(.unknown, "where packets to groups go out is not known")
       }
+      // It goes to the host itself, by an address that depends on the socket.
+      guard destination.rawValue != 0 else {
+        return way.ended(.unknown, "a packet to the unspecified address")
+      }
       switch host.route(to: destination) {
       case .local:
         packet.output = host.device(Host.loopback)
@@ -175,6 +179,11 @@ extension Simulator {
     packet.output = .absent
     packet.frame = Packet.Frame()
     isReturning = true
+    switch receptionFault(packet, Host.loopback, host) {
+    case .accepted: break
+    case .discarded(let why): return way.ended(.drop, why)
+    case .undecided(let why): return way.ended(.unknown, why)
+    }
     if let end = enter(.prerouting, packet, &way) { return end }
     if let end = enter(.input, packet, &way) { return end }
     return way.ended(.accept, "delivered")
@@ -204,6 +213,9 @@ extension Simulator {
   /// Enters a packet that passed its last hook into the connection table.
   private mutating func confirm(_ packet: borrowing Packet, _ way: Way) {
     guard program.tracking(packet.layout.family) != .off, packet.state == nil else { return }
+    if !keepsConnections {
+      guard case .named(Host.loopback, _) = packet.output else { return }
+    }
     switch classification(packet) {
     case .known(.invalid), .known(.untracked): return
     case .known(.new), .known(.established), .known(.related), .unknown: break

@@ -43,6 +43,10 @@ package struct Simulator: ~Copyable {
   /// Set on the second way of a packet that came back on `lo`.
   var isReturning = false
   var connections = ConnectionTable()
+  /// Whether packets that pass their last hook open connections, as they do on a host.
+  ///
+  /// What a host sends to itself always does: the sandbox, where all else ends before, lets it.
+  package var keepsConnections = true
   /// How many elements packets may have added to each set, and whether they changed it at all.
   var setAdditions: [Int32]
   var isSetChanged: [Bool]
@@ -63,9 +67,6 @@ package struct Simulator: ~Copyable {
   package mutating func doubtDynamicSets() {
     for set in program.sets.indices where program.sets[set].isDynamic { isSetChanged[set] = true }
   }
-
-  /// Forgets all connections, as where nothing of what packets began is confirmed.
-  package mutating func forgetConnections() { connections = ConnectionTable() }
 
   /// A way of the packet that is still to be followed.
   struct Alternative: Hashable {
