@@ -1,4 +1,6 @@
+import Diagnostics
 import Foundation
+import NftablesFrontend
 import Rulesets
 import Testing
 
@@ -82,6 +84,43 @@ struct RetellingTests {
       ruleset.text(of: "__chain1", in: "ip t") == [
         "ip saddr . tcp dport @s accept", "return",
       ])
+  }
+
+  @Test func `rules of chains without a name point to their own lines of the text`() throws {
+    let text = """
+      table inet t {
+        chain c {
+          tcp dport 1 accept
+          iifname "lo" counter jump {
+            ip saddr 10.0.0.1 accept comment "one"; ip saddr 10.0.0.2 drop
+            # tcp dport 7 accept
+            tcp dport { 5,
+                        6 } accept
+          }
+          tcp dport 2 goto { drop; }
+          tcp dport 3 drop
+        }
+      }
+
+      """
+    var ruleset = try LiveHost.ruleset(try Kernel.listing(of: text))
+    var sources = SourceMap()
+    let file = sources.add(SourceFile(name: "fw.nft", bytes: Array(text.utf8)))
+    NftTextRules(inFile: file, of: &sources) { _ in nil }.cite(in: &ruleset)
+    let cited = try ruleset.tables[0].chains.map { chain in
+      try chain.rules.map { sources.text(of: try #require($0.provenance.span)) }
+    }
+    #expect(
+      cited[0].map { $0.prefix(12) } == [
+        "tcp dport 1 ", #"iifname "lo""#, "tcp dport 2 ", "tcp dport 3 ",
+      ])
+    #expect(cited[0][1].hasSuffix("6 } accept\n    }"))
+    #expect(
+      cited[1].map { $0.replacing(/\s+/, with: " ") } == [
+        #"ip saddr 10.0.0.1 accept comment "one""#, "ip saddr 10.0.0.2 drop",
+        "tcp dport { 5, 6 } accept",
+      ])
+    #expect(cited[2] == ["drop"])
   }
 
   @Test func `a chain that nft does not take back stays what is not covered`() throws {
