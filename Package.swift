@@ -27,7 +27,7 @@ let package = Package(
     .target(
       name: "Proof",
       dependencies: [
-        "Addresses", "Diagnostics", "Outcomes", "PacketSets", "Rulesets", "Scenarios",
+        "Addresses", "Diagnostics", "Outcomes", "PacketSets", "Rulesets", "Scenarios", "Wire",
       ]),
     .target(
       name: "Simulation",
@@ -68,6 +68,15 @@ let package = Package(
         "Addresses", "Diagnostics", "NftablesFrontend", "Proof", "Rulesets", "Simulation",
         "TestSupport",
       ], path: "Tests/Agreement"),
+
+    // Kernel, simulator and prover, held against each other on drawn rulesets:
+    // `swift run -c release Fuzz`.
+    .executableTarget(
+      name: "Fuzz",
+      dependencies: [
+        "Addresses", "Diagnostics", "LinuxKernel", "Netfilter", "NftablesFrontend", "Proof",
+        "Rulesets", "Sandbox", "Simulation", "TestSupport", "Wire",
+      ], path: "Tests/Fuzz"),
 
     // What several tests use.
     .target(name: "TestSupport", path: "Tests/TestSupport"),

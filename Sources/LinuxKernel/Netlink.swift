@@ -94,6 +94,18 @@ package struct NetlinkSocket: ~Copyable {
     descriptor = Descriptor(owning: raw)
   }
 
+  /// Sends a request and waits for the first datagram of the answer, which goes to the start of
+  /// `buffer`.
+  ///
+  /// - Returns: Its size; no more than `buffer` holds.
+  /// - Throws: What sending or receiving failed with.
+  package borrowing func ask(
+    _ message: NetlinkMessage, into buffer: inout [UInt8]
+  ) throws(Errno) -> Int {
+    try descriptor.write(message.finished)
+    return try receive(into: &buffer)
+  }
+
   /// Sends a request and waits until the kernel has done it.
   ///
   /// - Throws: What the kernel refused.

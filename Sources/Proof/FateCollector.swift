@@ -13,6 +13,12 @@ package struct FateCollector: Sendable {
   package private(set) var doubtful: [Leaf] = []
   /// Gates that were taken as not exceeded, in the order they were met.
   package private(set) var assumptions: [String] = []
+  /// The hops, by their place on the way, that let packets pass untracked.
+  var untrackedHops: Set<Int> = []
+  /// The hops that let packets pass tracked.
+  var trackedHops: Set<Int> = []
+  /// Whether some connections that passed are translated.
+  var isTranslated = false
   /// The packets that came to the end of their way, where later ones of their connections are asked
   /// about.
   var arrivals: [Prover.Departure] = []

@@ -249,7 +249,7 @@ extension Prover {
 extension DescribedDimension {
   /// Whether the set is what every ordinary packet has: not worth a word.
   fileprivate var isUsual: Bool {
-    (name == "meta pkttype" || name == "ct mark") && set.onlyValue == 0
+    name == "ct status" || (name == "meta pkttype" || name == "ct mark") && set.onlyValue == 0
   }
 
   /// What a counterexample takes a gate to be; nil for other dimensions.

@@ -127,7 +127,11 @@ extension FlowPath {
         }
       }
     }
-    return paths
+    return paths.map { path in
+      var path = path
+      for index in path.hops.indices { path.hops[index].station = index }
+      return path
+    }
   }
 
   /// The way back: the same firewalls in reverse, each from its other side.

@@ -13,8 +13,14 @@ extension Prover {
     /// What is known of the connection at every hook where the host has an entry of it.
     var connection: HookContext.Connection
     var gates: RulesetWalk.GatePolicy
+    /// The hops, by their place on the way, whose connection table holds nothing of the packets.
+    var untrackedHops: Set<Int> = []
+    /// How many cubes the walk may make.
+    var budget = Prover.budget
+    /// Whether every part is wanted as it is, with the rules that decide it.
+    var keepsParts = false
     /// Whether what becomes of the connection on its way matters to later packets of it.
-    var keepsArrivals: Bool
+    var keepsArrivals = false
   }
 
   /// Packets, and the firewalls ahead of them.
@@ -26,12 +32,20 @@ extension Prover {
   /// How many cubes one walk may make.
   static let budget = 400_000
 
-  /// Follows the packets to the end of their way.
+  /// Follows all packets of a question, from the first firewall on, to the end of their way.
+  mutating func follow(_ question: PhaseQuestion) -> FateCollector {
+    register.forgetVariables()
+    return follow(
+      question, from: [Departure(state: opening(question), hops: question.path.hops)])
+  }
+
+  /// Follows packets to the end of their way.
   mutating func follow(_ question: PhaseQuestion, from departures: [Departure]) -> FateCollector {
     var collector = FateCollector()
-    // Where packets came by translation, both their ends may be one and the same address.
-    collector.countsOneHostAlone = question.phase != .first
-    budget = Self.budget
+    // What follows others came from another host, whatever translation made of its ends.
+    collector.countsOneHostAlone = departures.contains { !$0.state.visits.isEmpty }
+    collector.keepsAll = question.keepsParts
+    budget = question.budget
     var groups: [(hops: [Hop], states: [PacketState])] = []
     for departure in departures {
       if let index = groups.firstIndex(where: { $0.hops == departure.hops }) {
@@ -64,8 +78,12 @@ extension Prover {
     walks[hop.firewall].surroundings = Surroundings(hosts: hosts, anchor: hop.anchor)
     walks[hop.firewall].isReturning = false
     doubtBridges(hop, &entering, &collector)
+    walks[hop.firewall].keepsParts = question.keepsParts
     for isUntracked in [false, true] {
-      let here = entering.filter { ($0.visits[hop.station]?.isUntracked ?? false) == isUntracked }
+      let here = entering.filter { state in
+        let isTrackedBefore = state.visits[hop.station].map { !$0.isUntracked }
+        return isUntracked != (isTrackedBefore ?? !question.untrackedHops.contains(index))
+      }
       if here.isEmpty { continue }
       cross(hop, hops, index, here, isUntracked: isUntracked, question, &collector)
     }
@@ -91,6 +109,7 @@ extension Prover {
       if question.keepsArrivals {
         for position in passed.indices { leave(part.hop, &passed[position], question) }
       }
+      for state in passed { note(state, at: index, &collector) }
       travel(passed, part.hops, from: index + 1, question, &collector)
     }
   }
@@ -158,7 +177,7 @@ extension Prover {
   }
 
   /// The packets before the first firewall.
-  mutating func opening(_ question: PhaseQuestion) -> PacketState {
+  private mutating func opening(_ question: PhaseQuestion) -> PacketState {
     let path = question.path
     let transport = question.transport
     let all = IntervalSet(bitWidth: 128)
@@ -259,6 +278,16 @@ extension Prover {
       connectionMark: isUnknown(mark) ? nil : state.cube[mark],
       isUntracked: state.cube[.connectionState] == IntervalSet(ConnectionBits.untracked)
         || state.visits[hop.station]?.isUntracked == true)
+  }
+
+  /// Notes what the way of the first packet means for the answer.
+  private func note(_ state: PacketState, at index: Int, _ collector: inout FateCollector) {
+    let untracked = IntervalSet(ConnectionBits.untracked)
+    if let states = state.cube[.connectionState] {
+      if states.overlaps(untracked) { collector.untrackedHops.insert(index) }
+      if states != untracked { collector.trackedHops.insert(index) }
+    }
+    if !state.bindings.isEmpty { collector.isTranslated = true }
   }
 
   /// What came out by the loopback comes back in.

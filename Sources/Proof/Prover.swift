@@ -86,23 +86,10 @@ package struct Prover: Sendable {
     _ flow: Flow, _ path: FlowPath, _ transport: PhasePackets.Transport, mustWork: Bool,
     _ proof: inout FlowProof
   ) {
-    let gates: RulesetWalk.GatePolicy = mustWork ? .notExceeded : .either
-    var path = path
-    for index in path.hops.indices { path.hops[index].station = index }
-    // Where connections are translated or not tracked, each later packet of one follows the first.
-    let keepsArrivals =
-      mustWork && flow.state == .new && transport.hasAnswer
-      && path.hops.contains { walks[$0.firewall].changesConnections }
-    var question = PhaseQuestion(
-      path: path, transport: transport, phase: .first, coversUnusualPackets: !mustWork,
-      connection: flow.state == .new
-        ? .opening(mayBeTranslated: false)
-        : .any(isEstablished: flow.state == .established),
-      gates: gates, keepsArrivals: keepsArrivals)
-    register.forgetVariables()
-    var first = follow(
-      question, from: [Departure(state: opening(question), hops: path.hops)])
-    first.keptArrivals = keepsArrivals
+    var question = PhaseQuestion.opening(path, transport, of: flow)
+    question.keepsArrivals = mattersLater(question, of: flow)
+    var first = follow(question)
+    first.keptArrivals = question.keepsArrivals
     let judgement = first.judgement(
       wanting: flow.expectation.accepts, register, in: path.family)
     proof.observe(first)
@@ -111,19 +98,17 @@ package struct Prover: Sendable {
     guard mustWork, case .holds = judgement, flow.state == .new else { return }
     guard transport.hasAnswer else { return }
 
-    question.connection = .following(isReply: true)
-    question.phase = .answer
-    question.path = path.reversed
-    question.transport = PhasePackets.answer(to: transport)
-    let answers = judge(question, flow, after: first, &proof)
+    let answers = judge(question.answer, flow, after: first, &proof)
+    guard !proof.isDecided, var further = question.further else { return }
+    further.keepsArrivals = false
+    _ = judge(further, flow, after: answers, &proof)
+  }
 
-    guard !proof.isDecided, let further = PhasePackets.further(after: transport) else { return }
-    question.connection = .following(isReply: false)
-    question.phase = .further
-    question.path = path
-    question.transport = further
-    question.keepsArrivals = false
-    _ = judge(question, flow, after: answers, &proof)
+  /// Whether later packets of a connection follow what became of the first: where connections are
+  /// translated or not tracked.
+  func mattersLater(_ question: PhaseQuestion, of flow: Flow) -> Bool {
+    flow.expectation == .allow && flow.state == .new && question.transport.hasAnswer
+      && question.path.hops.contains { walks[$0.firewall].changesConnections }
   }
 
   /// Asks about a later packet of connections whose packets so far passed.
@@ -131,14 +116,9 @@ package struct Prover: Sendable {
     _ question: PhaseQuestion, _ flow: Flow, after earlier: FateCollector,
     _ proof: inout FlowProof
   ) -> FateCollector {
-    let departures: [Departure]
-    if earlier.keptArrivals {
-      departures = followers(of: earlier.arrivals, question)
-    } else {
-      register.forgetVariables()
-      departures = [Departure(state: opening(question), hops: question.path.hops)]
-    }
-    var fates = follow(question, from: departures)
+    var fates =
+      earlier.keptArrivals
+      ? follow(question, from: followers(of: earlier.arrivals, question)) : follow(question)
     fates.keptArrivals = question.keepsArrivals
     proof.assume(fates)
     let judgement = fates.judgement(

@@ -33,6 +33,8 @@ package struct RulesetWalk: Sendable {
   var isReturning = false
   /// How many cubes a question may still make.
   package var budget = 0
+  /// Whether parts that meet one fate by different rules stay apart.
+  var keepsParts = false
   /// Whether nothing runs after the base chain that is running, so that accepted packets are done.
   var acceptIsFinal = false
   var compiled: [ChainKey: CompiledChain] = [:]
@@ -166,7 +168,7 @@ package struct RulesetWalk: Sendable {
 
   /// Joins cubes that differ in one dimension only, as the two ways around a jump do.
   func merge(_ states: inout [PacketState]) {
-    guard states.count > 1, states.count <= 256 else { return }
+    guard !keepsParts, states.count > 1, states.count <= 256 else { return }
     var index = 0
     while index < states.count {
       var other = index + 1

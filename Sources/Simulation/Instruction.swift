@@ -109,17 +109,25 @@ enum FieldLoad: Sendable {
   case extensionBits(kind: UInt8, bitOffset: Int32, bitLength: Int32)
   case optionPresence(OptionalHeader.Holder, kind: UInt8)
   case optionBits(OptionalHeader.Holder, kind: UInt8, bitOffset: Int32, bitLength: Int32)
-  case addressType(ofSource: Bool)
+  case addressType(AddressTypeQuery)
   case route(RouteQuery)
   case unanswered(reason: Int32)
+}
+
+/// The device that a `fib` expression binds its answer to.
+enum RouteBinding: UInt8, Sendable { case none, input, output }
+
+/// A `fib` expression that asks what kind of address one is.
+struct AddressTypeQuery: Sendable {
+  var ofSource: Bool
+  var binding: RouteBinding
 }
 
 /// A `fib` expression that asks for the device behind an address.
 struct RouteQuery: Sendable {
   enum Result: UInt8, Sendable { case index, name, presence }
   var ofSource: Bool
-  /// Whether the route must lead to the input device.
-  var isInputBound: Bool
+  var binding: RouteBinding
   var result: Result
 }
 

@@ -255,17 +255,20 @@ extension RulesetCompiler {
     let unanswered = FieldLoad.unanswered(
       reason: program.reason("\(field.text) is answered by state outside the packet"))
     guard case .fib(let inputs, let result) = field.source else { return unanswered }
-    let known: Set<String> = ["saddr", "daddr", "iif", "mark"]
+    let known: Set<String> = ["saddr", "daddr", "iif", "oif", "mark"]
     guard Set(inputs).isSubset(of: known) else { return unanswered }
     let ofSource = inputs.contains("saddr")
     guard ofSource != inputs.contains("daddr") else { return unanswered }
-    let isInputBound = inputs.contains("iif")
+    let binding: RouteBinding =
+      inputs.contains("oif") ? .output : inputs.contains("iif") ? .input : .none
+    if inputs.contains("oif"), inputs.contains("iif") { return unanswered }
     switch result {
-    case "type": return isInputBound ? unanswered : .addressType(ofSource: ofSource)
+    case "type":
+      return .addressType(AddressTypeQuery(ofSource: ofSource, binding: binding))
     case "oif", "oifname":
       let answer: RouteQuery.Result =
         field.type == .boolean ? .presence : result == "oif" ? .index : .name
-      return .route(RouteQuery(ofSource: ofSource, isInputBound: isInputBound, result: answer))
+      return .route(RouteQuery(ofSource: ofSource, binding: binding, result: answer))
     default: return unanswered
     }
   }

@@ -42,7 +42,7 @@ extension Simulator {
       case .unknown(let reason), .unknownOrMissing(let reason), .partial(_, _, let reason):
         return .unknownOrMissing(reason)
       }
-    case .addressType(let ofSource): return addressType(ofSource, packet, environment)
+    case .addressType(let query): return addressType(query, packet, environment, hook)
     case .route(let query): return route(query, packet, environment, hook)
     case .unanswered(let reason): return .unknownOrMissing(reason)
     }
@@ -273,7 +273,7 @@ extension Simulator {
     }
   }
 
-  private func inputDevice(_ packet: borrowing Packet, _ hook: Hook) -> Packet.Device {
+  func inputDevice(_ packet: borrowing Packet, _ hook: Hook) -> Packet.Device {
     switch hook {
     case .output: return .absent
     case .postrouting:
@@ -284,7 +284,7 @@ extension Simulator {
     }
   }
 
-  private func outputDevice(_ packet: borrowing Packet, _ hook: Hook) -> Packet.Device {
+  func outputDevice(_ packet: borrowing Packet, _ hook: Hook) -> Packet.Device {
     switch hook {
     case .ingress, .prerouting, .input: .absent
     case .forward, .output, .postrouting, .egress: packet.output
@@ -404,59 +404,6 @@ extension Simulator {
       environment.alter(10, packet.layout.transportOffset + 20)
     } else {
       environment.alter(8, max(40, packet.layout.transportOffset + 20))
-    }
-  }
-
-  private func addressType(
-    _ ofSource: Bool, _ packet: borrowing Packet, _ environment: Environment
-  ) -> Loaded {
-    guard let host else { return .unknown(fixedReasons.route) }
-    if environment.mayDiffer(8, 40) { return .unknown(fixedReasons.altered) }
-    guard let type = host.addressType(ofSource ? packet.source : packet.destination) else {
-      return .unknown(fixedReasons.route)
-    }
-    return .value(type)
-  }
-
-  /// Source: net/ipv4/netfilter/nft_fib_ipv4.c, net/ipv6/netfilter/nft_fib_ipv6.c.
-  private func route(
-    _ query: RouteQuery, _ packet: borrowing Packet, _ environment: Environment, _ hook: Hook
-  ) -> Loaded {
-    guard let host, !isReturning else { return .unknown(fixedReasons.route) }
-    if environment.mayDiffer(8, 40) { return .unknown(fixedReasons.altered) }
-    guard case .named(let input, _) = packet.input, input != Host.loopback else {
-      return .unknown(fixedReasons.route)
-    }
-    let address = query.ofSource ? packet.source : packet.destination
-    let number = address.rawValue
-    switch address.family {
-    case .ipv4:
-      // Groups have no routes of their own; they are looked up as any other address.
-      guard number != 0, number != 0xFFFF_FFFF, number != 0x7FFF_FFFF else {
-        return .unknown(fixedReasons.route)
-      }
-    case .ipv6:
-      guard number >> 96 != 0, number >> 120 != 0xFF, number >> 118 != 0x3FA else {
-        return .unknown(fixedReasons.route)
-      }
-    }
-    var destination = host.route(to: address)
-    if query.isInputBound, address.family == .ipv6, case .device = destination {
-      // RT6_LOOKUP_F_IFACE: only routes of the input device are looked at.
-      destination = host.remoteDestination(address, through: input)
-    }
-    switch destination {
-    case .local, .unreachable: return .value(0)
-    case .ambiguous: return .unknown(fixedReasons.route)
-    case .device(let device), .broadcast(let device):
-      if query.isInputBound, device != input { return .value(0) }
-      switch query.result {
-      case .presence: return .value(1)
-      case .name: return .value(device.rawValue)
-      case .index:
-        return host.interface(device)?.index.map { .value(UInt128($0)) }
-          ?? .unknown(fixedReasons.route)
-      }
     }
   }
 }

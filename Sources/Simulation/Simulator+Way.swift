@@ -163,6 +163,9 @@ extension Simulator {
     confirm(packet, way)
     guard returns else { return way.ended(.accept, "sent") }
     guard host.followsLoopback else {
+      if host.isFullListing {
+        return way.ended(.accept, "sent by lo, which is not among the host's interfaces")
+      }
       return way.ended(.unknown, "it comes back on lo, which the host does not describe")
     }
     if way.environments.contains(where: { $0.mayDiffer(8, 40) }) {

@@ -64,6 +64,9 @@ package struct Simulator: ~Copyable {
     for set in program.sets.indices where program.sets[set].isDynamic { isSetChanged[set] = true }
   }
 
+  /// Forgets all connections, as where nothing of what packets began is confirmed.
+  package mutating func forgetConnections() { connections = ConnectionTable() }
+
   /// A way of the packet that is still to be followed.
   struct Alternative: Hashable {
     var position: Int32
