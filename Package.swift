@@ -109,7 +109,8 @@ let package = Package(
     .testTarget(
       name: "NftablesFrontendTests",
       dependencies: [
-        "Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Rulesets", "TestSupport",
+        "Addresses", "Diagnostics", "Documents", "LinuxKernel", "Netfilter", "NftablesFrontend",
+        "portproof", "Rulesets", "TestSupport",
       ]),
     .testTarget(
       name: "ScenariosTests",

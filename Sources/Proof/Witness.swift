@@ -14,10 +14,9 @@ package struct DescribedDimension: Sendable, Hashable {
 extension DimensionRegister {
   /// What the dimensions beyond the core are in a leaf, as they were when the packet arrived.
   func described(_ leaf: Leaf) -> [DescribedDimension] {
-    let written = leaf.state.original
-    return leaf.state.cube.furtherEntries.map { entry in
+    leaf.state.cube.furtherEntries.map { entry in
       let meaning = self[entry.dimension]
-      let set = written.first { $0.dimension == entry.dimension }?.set ?? entry.set
+      let set = leaf.state.arrived(entry.dimension) ?? entry.set
       return DescribedDimension(
         name: meaning.name, kind: meaning.kind, set: set, isConstrained: set != meaning.domain)
     }
@@ -40,7 +39,9 @@ struct Witness {
 
   /// Picks a packet of the leaf, as it was when it arrived at the first firewall.
   init(_ leaf: Leaf, in family: IPFamily) {
-    func set(_ dimension: Dimension) -> IntervalSet { leaf.state.arrived(dimension) }
+    func set(_ dimension: Dimension) -> IntervalSet {
+      leaf.state.arrived(dimension) ?? IntervalSet(0)
+    }
     self.family = family
     let destinations = set(.destinationAddress).usual(family)
     let destination = destinations.preferredAddress(in: family, avoiding: nil)
@@ -102,13 +103,6 @@ extension Witness {
     default: asked = transport.hasPorts ? word1 : word0
     }
     return Witness(like: self, isReversed: true, word0: asked, flags: 0x02)
-  }
-}
-
-extension PacketState {
-  /// The values that a dimension had when the packets arrived at the first firewall.
-  func arrived(_ dimension: Dimension) -> IntervalSet {
-    original.first { $0.dimension == dimension }?.set ?? cube[dimension] ?? IntervalSet(0)
   }
 }
 

@@ -34,6 +34,9 @@ struct WitnessBytes {
       case .packet: break
       // What nobody knows and what counts as either way is no part of a packet.
       case .unknown, .gate: continue
+      // What translation keeps is another packet's.
+      case .kept: continue
+      case .choice: return .impossible("rests on the choice of \(field.name)")
       }
       if field.name == "ether saddr" {
         frameSource = field.set.lowest.map { MACAddress(rawValue: UInt64($0)) }
@@ -66,7 +69,7 @@ struct WitnessBytes {
   /// What every ordinary packet reads in fields that are no bits of its headers.
   private static func usual(_ name: String) -> UInt128? {
     switch name {
-    case "meta pkttype", "ct mark", "ip6 extension header": 0
+    case "meta pkttype", "ct mark", "ct status", "ip6 extension header": 0
     // No options: the header is as short as can be, and each option absent.
     case "ip hdrlength", "tcp doff": 5
     default: name.hasPrefix("tcp option ") && name.hasSuffix(" exists") ? 0 : nil

@@ -77,9 +77,12 @@ extension Prover {
     guard flow.expectation == .allow, flow.state == .new, opening.transport.hasAnswer else {
       return []
     }
+    var opening = opening
+    opening.keepsArrivals = mattersLater(opening, of: flow)
     let first = follow(opening)
+    opening.keepsArrivals = false
     // Where some connections are tracked and some not, which a packet belongs to is not followed.
-    guard first.translatedBy == nil,
+    guard !first.isTranslated,
       first.untrackedHops.isDisjoint(with: first.trackedHops)
     else { return [] }
     let last = opening.path.hops.count - 1
@@ -171,8 +174,11 @@ extension Prover {
     let path = part.question.path
     let hop = path.hops[part.place]
     let witness = Witness(part.leaf, in: path.family)
+    if !part.leaf.state.bindings.isEmpty {
+      return .impossible("its addresses are translated on the way")
+    }
     // A mark that a program gives its packets is none of the packet's bytes.
-    if hop.kind == .outbound, !part.leaf.state.arrived(.mark).contains(0) {
+    if hop.kind == .outbound, !(part.leaf.state.arrived(.mark)?.contains(0) ?? true) {
       return .impossible("no packet was made with a mark of its sender's")
     }
     let routers = path.hops[..<part.place].count { $0.kind == .through }
@@ -306,7 +312,7 @@ extension Hop.Kind {
       (.through, .postrouting), (.through, .egress):
       true
     case (.inbound, .ingress), (.inbound, .prerouting), (.inbound, .input): true
-    case (.outbound, _), (.through, _), (.inbound, _): false
+    case (.outbound, _), (.through, _), (.inbound, _), (.looped, _): false
     }
   }
 }
