@@ -41,7 +41,9 @@ let package = Package(
       name: "Netfilter", dependencies: ["CLinuxShims", "CNftables", "Diagnostics", "LinuxKernel"]),
     .target(
       name: "Sandbox",
-      dependencies: ["Addresses", "LinuxKernel", "Netfilter", "Rulesets", "Simulation"]),
+      dependencies: [
+        "Addresses", "Documents", "LinuxKernel", "Netfilter", "Rulesets", "Simulation",
+      ]),
 
     // Layer 5: the tool.
     .target(name: "Reports", dependencies: ["Diagnostics", "Documents", "Outcomes"]),

@@ -32,7 +32,7 @@ package struct Descriptor: ~Copyable, Sendable {
   /// A file without a name that holds `bytes`, to be read from its start.
   ///
   /// - Throws: What `memfd_create(2)` or writing failed with.
-  static func memoryFile(holding bytes: [UInt8]) throws(Errno) -> Descriptor {
+  package static func memoryFile(holding bytes: [UInt8]) throws(Errno) -> Descriptor {
     var raw: CInt = -1
     let status = unsafe portproof_memory_file(&raw)
     guard status == 0 else { throw Errno(rawValue: status) }
@@ -76,6 +76,9 @@ package struct Descriptor: ~Copyable, Sendable {
       throw error
     }
   }
+
+  /// A name that this process can open the same file by, from its start.
+  package var path: String { "/proc/self/fd/\(raw)" }
 
   /// Everything up to the end.
   ///
