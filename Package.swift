@@ -27,7 +27,7 @@ let package = Package(
     .target(
       name: "Proof",
       dependencies: [
-        "Addresses", "Diagnostics", "Outcomes", "PacketSets", "Rulesets", "Scenarios",
+        "Addresses", "Diagnostics", "Outcomes", "PacketSets", "Rulesets", "Scenarios", "Wire",
       ]),
     .target(
       name: "Simulation",
@@ -42,6 +42,12 @@ let package = Package(
     .target(
       name: "Sandbox",
       dependencies: ["Addresses", "LinuxKernel", "Netfilter", "Rulesets", "Simulation"]),
+    .target(
+      name: "Replay",
+      dependencies: [
+        "Addresses", "Documents", "LinuxKernel", "Outcomes", "Proof", "Rulesets", "Sandbox",
+        "Scenarios", "Simulation", "Wire",
+      ]),
 
     // Layer 5: the tool.
     .target(name: "Reports", dependencies: ["Diagnostics", "Documents", "Outcomes"]),
@@ -49,7 +55,7 @@ let package = Package(
       name: "CommandLineTool",
       dependencies: [
         "Addresses", "Diagnostics", "Documents", "LinuxKernel", "Netfilter", "NftablesFrontend",
-        "Outcomes", "Proof", "Reports", "Rulesets", "Sandbox", "Scenarios", "Simulation",
+        "Outcomes", "Proof", "Replay", "Reports", "Rulesets", "Sandbox", "Scenarios", "Simulation",
       ]),
     .executableTarget(name: "portproof", dependencies: ["CommandLineTool", "LinuxKernel"]),
 
@@ -109,7 +115,8 @@ let package = Package(
     .testTarget(
       name: "NftablesFrontendTests",
       dependencies: [
-        "Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Rulesets", "TestSupport",
+        "Addresses", "Diagnostics", "Documents", "LinuxKernel", "Netfilter", "NftablesFrontend",
+        "portproof", "Rulesets", "TestSupport",
       ]),
     .testTarget(
       name: "ScenariosTests",
@@ -125,10 +132,17 @@ let package = Package(
         "Sandbox", "Simulation", "TestSupport", "Wire", "portproof",
       ]),
     .testTarget(
+      name: "ReplayTests",
+      dependencies: [
+        "Addresses", "Diagnostics", "LinuxKernel", "Netfilter", "NftablesFrontend", "Outcomes",
+        "Proof",
+        "Replay", "Rulesets", "Sandbox", "Scenarios", "portproof",
+      ]),
+    .testTarget(
       name: "CommandLineToolTests",
       dependencies: [
-        "Addresses", "CommandLineTool", "Diagnostics", "LinuxKernel", "Outcomes", "Rulesets",
-        "Scenarios",
+        "Addresses", "CommandLineTool", "Diagnostics", "LinuxKernel", "Outcomes", "Replay",
+        "Rulesets", "Scenarios", "Simulation", "portproof",
       ]),
     .testTarget(name: "EndToEndTests", dependencies: ["LinuxKernel", "portproof"]),
     .testTarget(
