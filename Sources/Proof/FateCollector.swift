@@ -40,6 +40,7 @@ package struct FateCollector: Sendable {
   /// them, in the order they were met.
   ///
   /// - Parameter isOther: Whether a fate is another than what is said of the packets.
+  /// - Returns: their names.
   func assumptions(where isOther: (Leaf.Fate) -> Bool) -> [String] {
     var names: [String] = []
     for (assumptions, fate) in otherwise where isOther(fate) {
