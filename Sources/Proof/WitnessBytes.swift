@@ -60,8 +60,9 @@ struct WitnessBytes {
 
   /// The packet that opened the connection which this one follows.
   func opening(isReply: Bool) -> [UInt8]? {
-    var bytes = plain(isReply ? witness.reversed : witness.opening)
-    if bytes != nil { sum(&bytes!) }
+    let opening = isReply ? witness.reversed : witness.opening
+    guard var bytes = plain(opening) else { return nil }
+    WitnessBytes(opening, [], crossedRouters: 0).sum(&bytes)
     return bytes
   }
 

@@ -35,6 +35,23 @@ package struct WitnessPacket: Hashable, Sendable {
   /// What decides, by the proof; nil where nothing does.
   package var decidedBy: RuleLocation?
 
+  package init(
+    phase: Phase, firewall: Int, kind: Hop.Kind, input: InterfaceName?, output: InterfaceName?,
+    bytes: [UInt8], frameSource: MACAddress? = nil, connection: Connection, fate: Leaf.Fate? = nil,
+    decidedBy: RuleLocation? = nil
+  ) {
+    self.phase = phase
+    self.firewall = firewall
+    self.kind = kind
+    self.input = input
+    self.output = output
+    self.bytes = bytes
+    self.frameSource = frameSource
+    self.connection = connection
+    self.fate = fate
+    self.decidedBy = decidedBy
+  }
+
   package var family: IPFamily { (bytes.first ?? 0) >> 4 == 6 ? .ipv6 : .ipv4 }
 }
 

@@ -47,14 +47,16 @@ enum Instruction: Sendable {
   case setMark(UInt8)
   case setConnectionMark(UInt8)
   case setPacketType(UInt8)
-  /// Writes bits of the packet that later loads may read.
-  case alterPayload(base: PayloadField.Base, bitOffset: Int32, bitLength: Int32)
+  /// Writes a register into bits of the packet.
+  case alterPayload(PayloadChange, UInt8)
   /// Writes TCP options.
   case alterOptions(reason: Int32)
   /// Writes metadata that no load answers anyway.
   case alterOther
   case notrack
-  case translate
+  /// Sets something of the connection that no load answers.
+  case alterConnection
+  case translate(TranslationPlan)
   /// Changes a set; `size` is what it may hold.
   case updateSet(Int32, isDeletion: Bool, size: Int32, reason: Int32)
   /// Anything may happen.
@@ -98,6 +100,15 @@ struct OctetField: Sendable {
   var isTransport: Bool
   var count: UInt8
   var offset: UInt16
+}
+
+/// A field of the packet that is written.
+struct PayloadChange: Sendable {
+  var base: PayloadField.Base
+  /// Whether nft has the kernel bring the header's checksum up to date.
+  var isSummed: Bool
+  var bitLength: UInt8
+  var bitOffset: Int32
 }
 
 /// A field to load, in plain bits.

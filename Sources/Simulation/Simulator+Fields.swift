@@ -359,14 +359,16 @@ extension Simulator {
     }
   }
 
-  /// Records that a statement rewrites bits of the packet.
+  /// Rewrites bits of the packet.
+  ///
+  /// - Returns: 1 where the packet is now another, 0 where it is as it was or is not known.
   mutating func alter(
-    _ base: PayloadField.Base, _ offset: Int, _ length: Int, _ packet: borrowing Packet,
+    _ change: PayloadChange, _ register: UInt8, _ packet: borrowing Packet,
     _ environment: inout Environment
   ) -> Loaded {
     if environment.flags.contains(.packetUnknown) { return .unknownOrMissing(fixedReasons.altered) }
     let start: Int
-    switch base {
+    switch change.base {
     case .network: start = 0
     case .transport:
       guard packet.layout.transport != nil else { return .missing }
@@ -381,20 +383,36 @@ extension Simulator {
       if phase != .after { environment.flags.insert(.trackedBytesUnknown) }
       return .unknownOrMissing(fixedReasons.altered)
     }
-    let first = start + offset >> 3
-    let last = start + (offset + length + 7) >> 3
+    let bitOffset = start * 8 + Int(change.bitOffset)
+    let length = Int(change.bitLength)
+    let first = bitOffset >> 3
+    let last = (bitOffset + length + 7) >> 3
     guard last <= packet.layout.byteCount else { return .missing }
-    environment.alter(first, last)
-    // Tracking has yet to read the ports and flags that change here.
-    if base == .transport, phase != .after {
-      environment.flags.formUnion([.packetUnknown, .trackedBytesUnknown])
+    let touchesAddresses = change.base == .network && last > (packet.layout.isIPv4 ? 12 : 8)
+    if touchesAddresses { environment.flags.insert(.addressesWritten) }
+    if phase == .after {
+      track(packet)
+    } else if change.base == .transport || touchesAddresses {
+      // Tracking has yet to read the ends and flags that change here.
+      environment.flags.insert(.trackedBytesUnknown)
     }
-    // The checksum of the IPv4 header follows every change of it, that of the transport header
-    // every change of itself and of addresses.
-    if base == .network, packet.layout.isIPv4 { environment.alter(10, 12) }
-    let touchesAddresses =
-      base == .network && last > (packet.layout.isIPv4 ? 12 : 8)
-    if base == .transport || touchesAddresses { alterAddresses(packet, &environment) }
+    if isUnknown(register) {
+      environment.alter(first, last)
+      // The checksum of the IPv4 header follows every change of it, that of the transport header
+      // every change of itself and of addresses.
+      if change.base == .network, packet.layout.isIPv4 { environment.alter(10, 12) }
+      if change.base == .transport || touchesAddresses { alterAddresses(packet, &environment) }
+      return .value(0)
+    }
+    var content = PacketContent(of: packet)
+    content.setBits(
+      registers[Int(register)], at: bitOffset, count: length,
+      isTransport: change.base == .transport, isSummed: change.isSummed)
+    guard content.isLaidOutAsBefore else {
+      environment.flags.insert(.packetUnknown)
+      return .value(0)
+    }
+    environment.content = content
     return .value(1)
   }
 

@@ -72,7 +72,7 @@ extension Simulator {
   }
 
   /// Where routing takes a packet that came in.
-  enum Routing {
+  enum Routing: Equatable {
     case local
     case forward(InterfaceName)
     case discarded(String)

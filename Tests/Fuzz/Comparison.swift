@@ -37,10 +37,9 @@ struct Comparison {
     _ packets: [SandboxPacket], _ kernel: [HookVerdicts], provesEvery stride: Int
   ) {
     var simulator = Simulator(Program(ruleset), host: host)
+    simulator.keepsConnections = false
     for (number, packet) in packets.enumerated() {
       compare(number, packet, kernel[number], &simulator)
-      // The sandbox lets no connection be confirmed.
-      simulator.forgetConnections()
     }
     guard stride > 0 else { return }
     var prover = ProverSide(ruleset)

@@ -152,8 +152,8 @@ enum FieldCatalogue {
     RuleField(text: "meta mark", kind: .mark, weight: 14),
     RuleField(text: "iifname", kind: .interfaceName, weight: 14),
     RuleField(text: "oifname", kind: .interfaceName, weight: 14),
-    RuleField(text: "iif", kind: .interfaceIndex, weight: 6),
-    RuleField(text: "oif", kind: .interfaceIndex, weight: 6),
+    RuleField(text: "iif", kind: .interfaceIndex, weight: 6, isKey: false),
+    RuleField(text: "oif", kind: .interfaceIndex, weight: 6, isKey: false),
     RuleField(text: "meta pkttype", kind: .packetType, weight: 4),
     RuleField(text: "ct state", kind: .connectionState, weight: 24),
     RuleField(text: "ct direction", kind: .connectionDirection, weight: 3, isKey: false),
@@ -167,7 +167,11 @@ enum FieldCatalogue {
     RuleField(
       text: "ct original ip6 daddr", kind: .ipv6, network: .ipv6, weight: 2, isKey: false),
     RuleField(
-      text: "ct original proto-dst", kind: .port, weight: 3, isKey: false),
+      text: "meta l4proto tcp ct original proto-dst", kind: .port, transport: .tcp, weight: 2,
+      isKey: false),
+    RuleField(
+      text: "meta l4proto udp ct original proto-src", kind: .port, transport: .udp, weight: 2,
+      isKey: false),
     RuleField(text: "ct original protocol", kind: .transport, weight: 1, isKey: false),
     RuleField(text: "fib daddr type", kind: .addressType, weight: 5, isKey: false),
     RuleField(text: "fib saddr type", kind: .addressType, weight: 3, isKey: false),

@@ -104,7 +104,8 @@ struct ProverSide: ~Copyable {
   private func isWhole(_ transport: UInt8, _ bytes: [UInt8], _ layout: PacketLayout) -> Bool {
     let count = layout.byteCount - layout.transportOffset
     return switch transport {
-    case 6: count >= 20
+    // The prover's questions have no options.
+    case 6: count >= 20 && bytes[layout.transportOffset + 12] >> 4 == 5
     case 17, 136: count >= 8
     case 1, 58: count >= 8
     case 132: count >= 12

@@ -18,7 +18,8 @@ extension RulesetGenerator {
         return Clause("counter name \"\(counter.name)\"")
       }
       return Clause("counter")
-    case 11: return Clause("meta pkttype set \(draw.pick(["host", "broadcast", "other"]))")
+    case 11 where place.hook == "prerouting":
+      return Clause("meta pkttype set \(draw.pick(["host", "broadcast", "other"]))")
     default: return Clause("meta priority set 1:2")
     }
   }
@@ -54,8 +55,8 @@ extension RulesetGenerator {
     case .tcp:
       own = ["tcp dport", "tcp sport", "tcp flags", "tcp option maxseg size", "tcp window"]
     case .udp: own = ["udp dport", "udp sport"]
-    case .icmp: own = ["icmp code"]
-    case .any, .icmpv6, .sctp, .udplite, .ah, .esp, .dccp, .none: own = []
+    // Of one octet that ICMP begins with, the listing tells neither its name nor its protocol.
+    case .any, .icmp, .icmpv6, .sctp, .udplite, .ah, .esp, .dccp, .none: own = []
     }
     choices += FieldCatalogue.transport.filter { own.contains($0.text) }
     guard !choices.isEmpty else { return nil }
@@ -140,11 +141,15 @@ extension RulesetGenerator {
     let isSource = place.hook == "postrouting" || place.hook == "input"
     let port =
       hasPorts && draw.chance(50) ? ":\(constant(RuleField(text: "tcp dport", kind: .port)))" : ""
+    // A port is rewritten only where the rule says which protocol has it.
+    let guardian =
+      port.isEmpty
+      ? "" : "meta l4proto \(theme.transport == .tcp ? 6 : theme.transport == .udp ? 17 : 132) "
     if place.hook == "postrouting", draw.chance(40) {
-      return Clause(port.isEmpty ? "masquerade" : "masquerade to \(port)")
+      return Clause("\(guardian)masquerade\(port.isEmpty ? "" : " to \(port)")")
     }
     if !isSource, draw.chance(30) {
-      return Clause(port.isEmpty ? "redirect" : "redirect to \(port)")
+      return Clause("\(guardian)redirect\(port.isEmpty ? "" : " to \(port)")")
     }
     let word = isSource ? "snat" : "dnat"
     let family: String
@@ -163,6 +168,6 @@ extension RulesetGenerator {
     let field = RuleField(text: "address", kind: kind)
     let address = constant(field)
     let text = kind == .ipv6 && !port.isEmpty ? "[\(address)]" : address
-    return Clause("\(word)\(stated) to \(text)\(port)")
+    return Clause("\(guardian)\(word)\(stated) to \(text)\(port)")
   }
 }

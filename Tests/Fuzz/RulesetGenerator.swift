@@ -48,10 +48,12 @@ struct RulesetGenerator {
       }
     }
     let plainChains = (0..<draw.number(0...3)).map { "c\($0)" }
-    targets = plainChains
+    // Any chain but the last may go by a set's verdicts, so those go to the last.
+    targets = plainChains.suffix(1)
     for number in 0..<draw.pick(weighted: [(4, 0), (4, 1), (3, 2), (1, 3)]) {
       if let set = namedSet("s\(number)", family) { table.sets.append(set) }
     }
+    targets = plainChains
     // Chains are registered in another order than they run in, now and then.
     for number in 0..<draw.number(1...3) {
       table.chains.append(baseChain(family, "b\(number)"))

@@ -66,6 +66,7 @@ final class Run: Sendable {
       if let unread = loader.unread.last { tally.failures[unread, default: 0] += 1 }
       return
     }
+    if options.only != nil { say(loaded.tree.text) }
     let kernel: [HookVerdicts]
     do throws(SandboxError) {
       kernel = try KernelReferee(ruleset: Array(loaded.tree.text.utf8), host: trial.host)
@@ -84,7 +85,7 @@ final class Run: Sendable {
     tally.proved = comparison.proved
     tally.provedUnknown = comparison.provedUnknown
     tally.disagreements += comparison.disagreements.count
-    if options.only != nil { say(loaded.tree.text) }
+
     guard let first = comparison.disagreements.first else { return }
     let before = total.withLock { $0.disagreements }
     guard before < Self.shown || options.only != nil else { return }

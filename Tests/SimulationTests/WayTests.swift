@@ -126,8 +126,8 @@ private let routing: [WayCase] = [
     "and is what the rule says then"),
   .init("masquerade", #""daddr": "198.51.100.7""#, through, "accept", "nothing runs after it"),
   .init(
-    "translated", #""daddr": "10.0.0.1", "dport": 80"#, "prerouting:accept", "unknown",
-    "where it goes then is not followed"),
+    "translated", #""daddr": "10.0.0.1", "dport": 80"#, through, "accept",
+    "routed to where it goes now"),
   .init(
     "translated", #""daddr": "10.0.0.1", "dport": 22"#, "prerouting:drop", "drop",
     "in the same chain"),
@@ -201,6 +201,24 @@ private let routing: [WayCase] = [
     let other = reply.replacing(#""sport": 22"#, with: #""sport": 23"#)
     let answers = try answers("replies", [reply, open, other, reply], host())
     #expect(answers.map(verdict) == ["drop", "accept", "drop", "accept"])
+  }
+
+  @Test func `takes the answers to translated connections back`() throws {
+    func line(_ device: String, _ from: String, _ sport: Int, _ to: String, _ dport: Int) -> String
+    {
+      """
+      {"iif": "\(device)", "saddr": "\(from)", "sport": \(sport), "daddr": "\(to)", \
+      "dport": \(dport), "protocol": "udp"}
+      """
+    }
+    let open = line("eth0", "10.0.0.5", 5, "198.51.100.7", 53)
+    let reply = line("eth1", "10.1.0.9", 5353, "10.1.0.1", 5)
+    let other = line("eth1", "10.1.0.9", 5353, "10.1.0.1", 6)
+    let answers = try answers("nat-replies", [open, other, reply, open], host())
+    #expect(
+      answers.map(hooks) == [
+        through, inward, through, through,
+      ])
   }
 
   @Test func `looks at sets as packets left them, or says it does not know`() throws {
