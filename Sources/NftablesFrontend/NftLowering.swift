@@ -456,6 +456,15 @@ extension NftLowering {
     return family
   }
 
+  /// Tells of xtables extensions that no text is at hand for.
+  mutating func reportUnlistedExtensions() {
+    let unlisted = losses.filter { $0.statement == nil }
+    guard listingText == nil, let first = unlisted.first,
+      let span = ruleset.tables[first.table].chains[first.chain].rules[first.rule].provenance.span
+    else { return }
+    report(.unlistedExtensions(ruleCount: unlisted.count), at: span)
+  }
+
   func span(of node: Node) -> SourceSpan {
     let range = document.range(of: node)
     return SourceSpan(file: file, lower: range.lowerBound, upper: range.upperBound)
