@@ -9,7 +9,16 @@ internal import Scenarios
 /// Reads the firewalls of a plan: each kind by its front-end.
 struct FirewallLoading {
   let console: Console
-  private var read: [String: Ruleset] = [:]
+  private var read: [String: Reading] = [:]
+  /// What the rulesets were read from, by the names of their declarations: nft commands, or a
+  /// listing in JSON.
+  private(set) var originals: [String: [UInt8]] = [:]
+
+  /// A ruleset and what it was read from.
+  struct Reading {
+    var ruleset: Ruleset
+    var original: [UInt8]
+  }
 
   init(console: Console) { self.console = console }
 
@@ -66,7 +75,9 @@ struct FirewallLoading {
     var stop: Stop?
     for declaration in plan.firewalls {
       do throws(Stop) {
-        rulesets[declaration.name] = try ruleset(of: declaration, sources: &sources)
+        let reading = try reading(of: declaration, sources: &sources)
+        rulesets[declaration.name] = reading.ruleset
+        originals[declaration.name] = reading.original
       } catch {
         stop = stop ?? error
       }
@@ -75,9 +86,9 @@ struct FirewallLoading {
     return rulesets
   }
 
-  private mutating func ruleset(
+  private mutating func reading(
     of declaration: FirewallDeclaration, sources: inout SourceMap
-  ) throws(Stop) -> Ruleset {
+  ) throws(Stop) -> Reading {
     switch declaration.kind {
     case "live":
       return try live(at: Diagnostic.Label(declaration.kindSpan), sources: &sources)
@@ -111,8 +122,8 @@ struct FirewallLoading {
   /// - Throws: ``Stop`` where it cannot be read, which has been told.
   mutating func live(
     at place: Diagnostic.Label?, sources: inout SourceMap
-  ) throws(Stop) -> Ruleset {
-    if let ruleset = read["live:"] { return ruleset }
+  ) throws(Stop) -> Reading {
+    if let reading = read["live:"] { return reading }
     let listing: LibnftablesReader.Listing
     do throws(NetfilterError) {
       listing = try LibnftablesReader().listLive()
@@ -120,8 +131,9 @@ struct FirewallLoading {
       throw environment(error, at: place, sources)
     }
     let ruleset = try lower(listing, name: "<live ruleset>", sources: &sources)
-    read["live:"] = ruleset
-    return ruleset
+    let reading = Reading(ruleset: ruleset, original: listing.json)
+    read["live:"] = reading
+    return reading
   }
 
   /// A file: nft's JSON, or text in nft's language, whichever it is.
@@ -136,8 +148,8 @@ struct FirewallLoading {
   /// - Throws: ``Stop`` where it cannot be read, which has been told.
   mutating func nft(
     _ path: String, at place: Diagnostic.Label?, help: String? = nil, sources: inout SourceMap
-  ) throws(Stop) -> Ruleset {
-    if let ruleset = read[path] { return ruleset }
+  ) throws(Stop) -> Reading {
+    if let reading = read[path] { return reading }
     let bytes: [UInt8]
     do throws(Errno) {
       bytes = try Files.read(path)
@@ -147,20 +159,21 @@ struct FirewallLoading {
           "firewall.unreadable", .error, "cannot read '\(path)': \(error)", at: place,
           help: help ?? (path.hasPrefix("/") ? nil : Self.commandLineHelp)), sources)
     }
-    let ruleset: Ruleset
+    let reading: Reading
     let first = bytes.first { !" \t\r\n".utf8.contains($0) }
     if first == UInt8(ascii: "{") || first == UInt8(ascii: "[") {
-      ruleset = try lower(bytes, name: path, sources: &sources)
+      reading = Reading(
+        ruleset: try lower(bytes, name: path, sources: &sources), original: bytes)
     } else {
-      ruleset = try text(path, at: place, sources: &sources)
+      reading = try text(path, bytes, at: place, sources: &sources)
     }
-    read[path] = ruleset
-    return ruleset
+    read[path] = reading
+    return reading
   }
 
   private func text(
-    _ path: String, at place: Diagnostic.Label?, sources: inout SourceMap
-  ) throws(Stop) -> Ruleset {
+    _ path: String, _ bytes: [UInt8], at place: Diagnostic.Label?, sources: inout SourceMap
+  ) throws(Stop) -> Reading {
     // The text is the first file that the reader adds.
     let file = sources.files.count
     let translation: LibnftablesReader.Translation
@@ -183,7 +196,11 @@ struct FirewallLoading {
       let rules = NftTextRules(inFile: file, of: &sources) { included(by: path, $0) }
       rules.cite(in: &ruleset)
       doubtTranslations(in: &ruleset, ofFile: file, sources)
-      return ruleset
+      // What other files hold is in the listing alone.
+      let includes = bytes.split(separator: UInt8(ascii: "\n")).contains { line in
+        line.drop { " \t".utf8.contains($0) }.starts(with: "include".utf8)
+      }
+      return Reading(ruleset: ruleset, original: includes ? listing.json : bytes)
     case .rejected(let diagnostics):
       for diagnostic in diagnostics { console.say(diagnostic, sources: sources) }
       throw Stop(status: .unusable, reason: "nft does not load '\(path)'")

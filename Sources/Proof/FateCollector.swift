@@ -1,4 +1,4 @@
-package import Rulesets
+internal import Rulesets
 internal import Addresses
 internal import PacketSets
 
@@ -14,11 +14,16 @@ package struct FateCollector: Sendable {
   /// Gates that were taken as not exceeded, in the order they were met.
   package private(set) var assumptions: [String] = []
   /// The hops, by their place on the way, that let packets pass untracked.
-  package var untrackedHops: Set<Int> = []
+  var untrackedHops: Set<Int> = []
   /// The hops that let packets pass tracked.
-  package var trackedHops: Set<Int> = []
-  /// Whether addresses of packets that passed were translated, and by which rule.
-  package var translatedBy: RuleLocation?
+  var trackedHops: Set<Int> = []
+  /// Whether some connections that passed are translated.
+  var isTranslated = false
+  /// The packets that came to the end of their way, where later ones of their connections are asked
+  /// about.
+  var arrivals: [Prover.Departure] = []
+  /// Whether the packets that came to the end of their way were kept.
+  var keptArrivals = false
   /// Whether every leaf is kept, definite or not.
   package var keepsAll = false
   /// Whether packets from a host to itself count too.
