@@ -74,9 +74,9 @@ extension NftLowering {
           text: divertingText(name, node) ?? "\(name) \(compactText(of: node))",
           reason: "what becomes of the packet is not in the ruleset"))
     case "xt":
-      if let kind = string("type", of: node).flatMap(XtablesExtension.Kind.init(rawValue:)) {
-        extensions.append(XtablesExtension(kind: kind, name: string("name", of: node) ?? ""))
-      }
+      let kind = string("type", of: node).flatMap(XtablesExtension.Kind.init(rawValue:))
+      extensions.append(
+        XtablesExtension(kind: kind ?? .match, name: string("name", of: node) ?? ""))
       throw NotModelled(reason: Self.extensionReason)
     default: throw NotModelled(reason: "`\(name)` statements are not covered")
     }
@@ -236,6 +236,12 @@ extension NftLowering {
       let value = document.member("value", of: node), let key = document.onlyMember(of: keyNode),
       let name = document.string(key.name)
     else { throw NotModelled(reason: "`mangle` has a key and a value") }
+    // `icmp code set 0` is listed as `th sport set th sport & 65280`, without what it requires.
+    if document.string(document.member("protocol", of: key.value) ?? key.value) == "th",
+      document.onlyMember(of: value) != nil
+    {
+      throw NotModelled(reason: "nft does not list whose octets are written")
+    }
     let selector = try selector(name, key.value)
     return .mangle(selector, value: expression(value, constantsAs: selector.field.type))
   }

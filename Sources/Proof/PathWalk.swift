@@ -171,7 +171,7 @@ extension Prover {
         walk.finish(
           state, .accepted, last?.firewall == hops.last?.firewall ? last?.location : nil,
           &collector, register)
-        if question.keepsArrivals {
+        if question.keepsArrivals, register.brokenAssumptions(of: state).isEmpty {
           collector.arrivals.append(Departure(state: state, hops: hops))
         }
       }
