@@ -88,8 +88,8 @@ let package = Package(
     .target(
       name: "KernelComparison",
       dependencies: [
-        "Addresses", "Diagnostics", "NftablesFrontend", "Proof", "Rulesets", "Sandbox", "Simulation",
-        "TestSupport", "Wire",
+        "Addresses", "Diagnostics", "NftablesFrontend", "Proof", "Rulesets", "Sandbox",
+        "Simulation", "TestSupport", "Wire",
       ], path: "Tests/KernelComparison"),
 
     // What several tests use.

@@ -124,7 +124,8 @@ struct VirtualNetwork: ~Copyable {
 
   private func raise(_ index: UInt32, _ name: String) throws(SandboxError) {
     var message = NetlinkMessage(type: 16)  // RTM_NEWLINK
-    Self.appendLink(&message, index: index, flags: 1)  // IFF_UP
+    // IFF_UP; IFF_NOARP: no neighbour is ever asked for, and none is needed.
+    Self.appendLink(&message, index: index, flags: index == 1 ? 1 : 0x81)
     try perform(message, "raising interface \(name)")
   }
 
