@@ -38,6 +38,11 @@ int portproof_pipe(int *reader, int *writer, int size) {
 
 int portproof_make_temporary(char *path) { return mkostemp(path, O_CLOEXEC); }
 
+ptrdiff_t portproof_find(const void *bytes, size_t count, const void *needle, size_t length) {
+  const char *found = memmem(bytes, count, needle, length);
+  return found == NULL ? -1 : found - (const char *)bytes;
+}
+
 int portproof_unshare_user(void) { return unshare(CLONE_NEWUSER) == 0 ? 0 : errno; }
 
 int portproof_unshare_network(void) { return unshare(CLONE_NEWNET) == 0 ? 0 : errno; }

@@ -42,6 +42,9 @@ package struct Descriptor: ~Copyable, Sendable {
     return file
   }
 
+  /// A path that opens the same file again, from its start, as long as this descriptor is open.
+  package var path: String { "/proc/self/fd/\(raw)" }
+
   /// How much a pipe holds, where the system allows it.
   static let pipeSize = 1 << 18
 
@@ -76,9 +79,6 @@ package struct Descriptor: ~Copyable, Sendable {
       throw error
     }
   }
-
-  /// A name that this process can open the same file by, from its start.
-  package var path: String { "/proc/self/fd/\(raw)" }
 
   /// Everything up to the end.
   ///

@@ -43,6 +43,16 @@ package enum Machine {
     return false
   }
 
+  /// Whether a filter decides which system calls this process may make (seccomp(2), mode 2).
+  ///
+  /// Source: proc_pid_status(5), `Seccomp`.
+  package static var hasSystemCallFilter: Bool {
+    guard let status = try? Files.read("/proc/self/status", limit: 1 << 16) else { return false }
+    return String(decoding: status, as: UTF8.self).split(separator: "\n").contains {
+      $0.hasPrefix("Seccomp:") && $0.hasSuffix("2")
+    }
+  }
+
   /// A kernel setting as a number: `user.max_user_namespaces`; nil where the kernel lacks it.
   package static func setting(_ name: String) -> Int? {
     let path = "/proc/sys/" + name.split(separator: ".").joined(separator: "/")

@@ -156,6 +156,18 @@ package struct NetlinkSocket: ~Copyable {
     }
   }
 
+  /// Sends a request and waits for the first datagram of the answer, which goes to the start of
+  /// `buffer`.
+  ///
+  /// - Returns: Its size; no more than `buffer` holds.
+  /// - Throws: What sending or receiving failed with.
+  package borrowing func ask(
+    _ message: NetlinkMessage, into buffer: inout [UInt8]
+  ) throws(Errno) -> Int {
+    try descriptor.write(message.finished)
+    return try receive(into: &buffer)
+  }
+
   /// How many octets of messages the socket holds that are not read, with the kernel's own.
   package var room: Int { Int(portproof_receive_room(descriptor.raw)) }
 

@@ -1,8 +1,8 @@
 /// Everything that statements change while a packet is on its way.
 struct Environment: Hashable, Sendable {
   struct Flags: OptionSet, Hashable, Sendable {
-    let rawValue: UInt16
-    init(rawValue: UInt16) { self.rawValue = rawValue }
+    let rawValue: UInt32
+    init(rawValue: UInt32) { self.rawValue = rawValue }
 
     static let markUnknown = Flags(rawValue: 1)
     static let connectionMarkUnknown = Flags(rawValue: 2)
@@ -12,7 +12,7 @@ struct Environment: Hashable, Sendable {
     /// Any byte of the packet may have changed.
     static let packetUnknown = Flags(rawValue: 16)
     static let packetTypeUnknown = Flags(rawValue: 32)
-    /// Addresses or ports were translated; which is not followed.
+    /// Addresses or ports were translated, and to what is not known.
     static let destinationTranslated = Flags(rawValue: 64)
     static let sourceTranslated = Flags(rawValue: 128)
     /// A nat chain of this hook has already bound the flow.
@@ -23,17 +23,32 @@ struct Environment: Hashable, Sendable {
     /// The packet is related to a connection and begins one of its own, or does not.
     static let relatedBegins = Flags(rawValue: 2048)
     static let relatedFollows = Flags(rawValue: 4096)
+    /// The connection's status bits for translation: IPS_SRC_NAT and IPS_DST_NAT.
+    static let sourceMapped = Flags(rawValue: 8192)
+    static let destinationMapped = Flags(rawValue: 16384)
+    /// The label, the zone or the helper of the connection was set.
+    static let connectionChanged = Flags(rawValue: 32768)
+    /// A statement, not translation, wrote addresses.
+    static let addressesWritten = Flags(rawValue: 65536)
   }
 
   var mark: UInt32
   var connectionMark: UInt32 = 0
   var flags: Flags = []
-  /// The bytes that statements rewrote, as one range that holds them all.
+  /// The bytes that statements rewrote to something that is not known, as one range that holds them
+  /// all.
   var alteredLower: Int32 = .max
   var alteredUpper: Int32 = 0
+  /// The packet as it is where statements have rewritten it; nil while it is as it came.
+  var content: PacketContent?
+  /// The flow as it leaves where the packet begins a connection that is translated; nil if not.
+  ///
+  /// Turned round it is what the answers to it are addressed by.
+  var mapped: ConnectionTable.Flow?
 
   init(mark: UInt32) { self.mark = mark }
 
+  /// Whether addresses or ports were translated to something that is not known.
   var isTranslated: Bool {
     !flags.isDisjoint(with: [.destinationTranslated, .sourceTranslated])
   }
@@ -43,7 +58,7 @@ struct Environment: Hashable, Sendable {
     alteredUpper = max(alteredUpper, Int32(clamping: upper))
   }
 
-  /// Whether bytes in the range may differ from the packet's own.
+  /// Whether bytes in the range may differ from those of the packet as far as it is known.
   @inline(__always)
   func mayDiffer(_ lower: Int, _ upper: Int) -> Bool {
     Int32(truncatingIfNeeded: lower) < alteredUpper
@@ -60,9 +75,11 @@ struct Environment: Hashable, Sendable {
     connectionMark = 0
     alteredLower = 0
     alteredUpper = .max
+    content = nil
+    mapped = nil
     flags.formUnion([
       .markUnknown, .connectionMarkUnknown, .packetUnknown, .packetTypeUnknown,
-      .destinationTranslated, .sourceTranslated,
+      .destinationTranslated, .sourceTranslated, .connectionChanged,
     ])
     if mayStopTracking { flags.insert(.untrackedUnknown) }
     if !isTracked { flags.insert(.trackedBytesUnknown) }

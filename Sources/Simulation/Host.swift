@@ -7,6 +7,8 @@ package struct Host: Hashable, Sendable {
     package var index: UInt32?
     package var hardwareAddress: MACAddress?
     package var addresses: [Address]
+    /// The multicast groups that programs have joined here; nil where the description does not say.
+    package var groups: [IPAddress]?
 
     /// An address of the interface and the length of its network's prefix.
     package struct Address: Hashable, Sendable {
@@ -21,12 +23,13 @@ package struct Host: Hashable, Sendable {
 
     package init(
       name: InterfaceName, index: UInt32? = nil, hardwareAddress: MACAddress? = nil,
-      addresses: [Address]
+      addresses: [Address], groups: [IPAddress]? = nil
     ) {
       self.name = name
       self.index = index
       self.hardwareAddress = hardwareAddress
       self.addresses = addresses
+      self.groups = groups
     }
   }
 
@@ -52,6 +55,11 @@ package struct Host: Hashable, Sendable {
   package var acceptsLocal: Bool?
   /// Whether `lo` is described: only then is a packet to the host's own address followed back in.
   var followsLoopback: Bool { interface(Self.loopback) != nil }
+
+  /// Whether the description is a full listing of a network namespace: every interface has an index.
+  ///
+  /// Without `lo` among them nothing comes back in by it, and no program has joined a group.
+  var isFullListing: Bool { !interfaces.isEmpty && interfaces.allSatisfy { $0.index != nil } }
 
   package init(
     interfaces: [Interface], routes: [Route] = [], isForwarding: Bool = false,
@@ -100,7 +108,9 @@ extension Host {
   func localDestination(_ address: IPAddress) -> Destination? {
     let number = address.rawValue
     switch address.family {
-    case .ipv4: if number >> 24 == 127 { return .local(Self.loopback) }
+    case .ipv4:
+      if number == 0x7FFF_FFFF { return .broadcast(Self.loopback) }
+      if number >> 24 == 127 { return .local(Self.loopback) }
     case .ipv6: if number == 1 { return .local(Self.loopback) }
     }
     for interface in interfaces {
@@ -155,39 +165,5 @@ extension Host {
     }
     if isAmbiguous { return .ambiguous }
     return best.map { .device($0.device) } ?? .unreachable
-  }
-
-  /// What `fib … type` reads.
-  ///
-  /// - Returns: nil where it is not known from addresses and routes alone.
-  ///
-  /// Source: net/ipv4/fib_frontend.c `inet_dev_addr_type`; net/ipv6/netfilter/nft_fib_ipv6.c.
-  func addressType(_ address: IPAddress) -> UInt128? {
-    let number = address.rawValue
-    switch address.family {
-    case .ipv4:
-      if number == 0 || number == 0xFFFF_FFFF { return 3 }
-      if number >> 28 == 0xE { return 5 }
-      switch localDestination(address) {
-      case .local: return number == 0x7FFF_FFFF ? 3 : 2
-      case .broadcast: return 3
-      case .device, .unreachable, .ambiguous, nil: return 1
-      }
-    case .ipv6:
-      if number >> 120 == 0xFF { return 5 }
-      // Unspecified, loopback and mapped addresses, and link-local ones, need more than a table.
-      guard number >> 96 != 0, number >> 118 != 0x3FA else { return nil }
-      switch localDestination(address) {
-      case .local(let device):
-        let isOwn = interface(device)?.addresses.contains { $0.address == address } ?? false
-        return isOwn ? 2 : 4
-      case .broadcast, .device, .unreachable, .ambiguous, nil: break
-      }
-      switch remoteDestination(address, through: nil) {
-      case .device: return 1
-      case .unreachable: return 7
-      case .local, .broadcast, .ambiguous: return nil
-      }
-    }
   }
 }

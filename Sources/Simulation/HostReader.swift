@@ -47,10 +47,15 @@ extension Host {
         hardware = MACAddress(mac)
         if hardware == nil { throw .member(name: "mac", problem: "is no hardware address: \(mac)") }
       }
+      var groups: [IPAddress]?
+      if let listed = entry["groups"]?.array {
+        groups = []
+        for group in listed { groups?.append(try Self.address(group.string ?? "").address) }
+      }
       interfaces.append(
         Interface(
           name: name, index: entry["index"]?.integer.flatMap { UInt32(exactly: $0) },
-          hardwareAddress: hardware, addresses: addresses))
+          hardwareAddress: hardware, addresses: addresses, groups: groups))
     }
     var routes: [Route] = []
     for entry in value["routes"]?.array ?? [] {

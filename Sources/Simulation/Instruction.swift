@@ -47,14 +47,16 @@ enum Instruction: Sendable {
   case setMark(UInt8)
   case setConnectionMark(UInt8)
   case setPacketType(UInt8)
-  /// Writes bits of the packet that later loads may read.
-  case alterPayload(base: PayloadField.Base, bitOffset: Int32, bitLength: Int32)
+  /// Writes a register into bits of the packet.
+  case alterPayload(PayloadChange, UInt8)
   /// Writes TCP options.
   case alterOptions(reason: Int32)
   /// Writes metadata that no load answers anyway.
   case alterOther
   case notrack
-  case translate
+  /// Sets something of the connection that no load answers.
+  case alterConnection
+  case translate(TranslationPlan)
   /// Changes a set; `size` is what it may hold.
   case updateSet(Int32, isDeletion: Bool, size: Int32, reason: Int32)
   /// Anything may happen.
@@ -100,6 +102,15 @@ struct OctetField: Sendable {
   var offset: UInt16
 }
 
+/// A field of the packet that is written.
+struct PayloadChange: Sendable {
+  var base: PayloadField.Base
+  /// Whether nft has the kernel bring the header's checksum up to date.
+  var isSummed: Bool
+  var bitLength: UInt8
+  var bitOffset: Int32
+}
+
 /// A field to load, in plain bits.
 enum FieldLoad: Sendable {
   case payload(base: PayloadField.Base, bitOffset: Int32, bitLength: Int32)
@@ -109,17 +120,25 @@ enum FieldLoad: Sendable {
   case extensionBits(kind: UInt8, bitOffset: Int32, bitLength: Int32)
   case optionPresence(OptionalHeader.Holder, kind: UInt8)
   case optionBits(OptionalHeader.Holder, kind: UInt8, bitOffset: Int32, bitLength: Int32)
-  case addressType(ofSource: Bool)
+  case addressType(AddressTypeQuery)
   case route(RouteQuery)
   case unanswered(reason: Int32)
+}
+
+/// The device that a `fib` expression binds its answer to.
+enum RouteBinding: UInt8, Sendable { case none, input, output }
+
+/// A `fib` expression that asks what kind of address one is.
+struct AddressTypeQuery: Sendable {
+  var ofSource: Bool
+  var binding: RouteBinding
 }
 
 /// A `fib` expression that asks for the device behind an address.
 struct RouteQuery: Sendable {
   enum Result: UInt8, Sendable { case index, name, presence }
   var ofSource: Bool
-  /// Whether the route must lead to the input device.
-  var isInputBound: Bool
+  var binding: RouteBinding
   var result: Result
 }
 

@@ -75,6 +75,17 @@ package struct Packet: Hashable, Sendable {
     self.mark = mark
   }
 
+  /// A packet with other bytes, which lie as the layout says.
+  init(_ content: PacketContent, like other: borrowing Packet) {
+    bytes = content.bytes
+    layout = content.layout
+    input = other.input
+    output = other.output
+    frame = other.frame
+    state = other.state
+    mark = other.mark
+  }
+
   package var source: IPAddress { IPAddress(layout.family, rawValue: layout.source(in: bytes)) }
 
   package var destination: IPAddress {

@@ -194,10 +194,17 @@ extension RulesetCompiler {
     let register = compile(value)
     switch selector.field {
     case .payload(let field):
+      guard let length = UInt8(exactly: field.bitLength), length <= 128 else {
+        emit(.unmodelled(reason: program.reason("writing so many bits")))
+        return
+      }
+      // Raw loads, and those that no one protocol owns, come without a checksum.
+      let isSummed = field.name.map { !$0.hasPrefix("th ") && !$0.hasPrefix("@") } ?? false
       emit(
         .alterPayload(
-          base: field.base, bitOffset: Int32(clamping: field.bitOffset),
-          bitLength: Int32(clamping: field.bitLength)))
+          PayloadChange(
+            base: field.base, isSummed: isSummed, bitLength: length,
+            bitOffset: Int32(clamping: field.bitOffset)), register))
     case .meta(let key):
       switch key {
       case .mark: emit(.setMark(register))
@@ -209,11 +216,11 @@ extension RulesetCompiler {
       case .mark: emit(.setConnectionMark(register))
       case .zone:
         program.setsZones = true
-        emit(.alterOther)
+        emit(.alterConnection)
       case .state, .direction, .status, .expiration, .helper, .label, .sourceAddress,
         .destinationAddress, .sourcePort, .destinationPort, .transportProtocol, .networkProtocol,
         .bytes, .packets, .id, .eventmask, .secmark, .averagePacket:
-        emit(.alterOther)
+        emit(.alterConnection)
       }
     case .option(let option):
       emit(.alterOptions(reason: program.reason("writing \(option.name)")))
@@ -222,6 +229,40 @@ extension RulesetCompiler {
     case .environment(let field):
       emit(.unmodelled(reason: program.reason("writing \(field.text)")))
     }
+  }
+
+  mutating func compile(_ translation: Translation) {
+    let kind: TranslationPlan.Kind =
+      switch translation.kind {
+      case .destination: .destination
+      case .source: .source
+      case .masquerade: .masquerade
+      case .redirect: .redirect
+      }
+    var plan = TranslationPlan(kind: kind)
+    if let address = translation.address {
+      plan.address = compile(address)
+      if case .lookup(_, let map) = address, let set = compile(map),
+        program.sets[Int(set)].dataWidth == 2
+      {
+        // The map holds addresses and ports.
+        plan.port = plan.address + 1
+      }
+    }
+    if let upper = translation.addressUpper { plan.addressUpper = compile(upper) }
+    if let port = translation.port { plan.port = compile(port) }
+    if let upper = translation.portUpper { plan.portUpper = compile(upper) }
+    for flag in translation.flags {
+      switch flag {
+      case "random", "fully-random": plan.options.insert(.isRandom)
+      // It only steers the choice among several addresses, which is not followed.
+      case "persistent": break
+      case "prefix", "netmap": plan.options.insert(.isPrefix)
+      default: plan.options.insert(.isOther)
+      }
+    }
+    program.hasTranslations = true
+    emit(.translate(plan))
   }
 
   mutating func fieldLoad(_ field: Field) -> FieldLoad {
@@ -255,17 +296,20 @@ extension RulesetCompiler {
     let unanswered = FieldLoad.unanswered(
       reason: program.reason("\(field.text) is answered by state outside the packet"))
     guard case .fib(let inputs, let result) = field.source else { return unanswered }
-    let known: Set<String> = ["saddr", "daddr", "iif", "mark"]
+    let known: Set<String> = ["saddr", "daddr", "iif", "oif", "mark"]
     guard Set(inputs).isSubset(of: known) else { return unanswered }
     let ofSource = inputs.contains("saddr")
     guard ofSource != inputs.contains("daddr") else { return unanswered }
-    let isInputBound = inputs.contains("iif")
+    let binding: RouteBinding =
+      inputs.contains("oif") ? .output : inputs.contains("iif") ? .input : .none
+    if inputs.contains("oif"), inputs.contains("iif") { return unanswered }
     switch result {
-    case "type": return isInputBound ? unanswered : .addressType(ofSource: ofSource)
+    case "type":
+      return .addressType(AddressTypeQuery(ofSource: ofSource, binding: binding))
     case "oif", "oifname":
       let answer: RouteQuery.Result =
         field.type == .boolean ? .presence : result == "oif" ? .index : .name
-      return .route(RouteQuery(ofSource: ofSource, isInputBound: isInputBound, result: answer))
+      return .route(RouteQuery(ofSource: ofSource, binding: binding, result: answer))
     default: return unanswered
     }
   }

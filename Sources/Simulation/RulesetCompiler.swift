@@ -124,13 +124,7 @@ struct RulesetCompiler {
     case .notrack: emit(.notrack)
     case .translate(let translation):
       require(translation.requiring)
-      for part in [
-        translation.address, translation.addressUpper, translation.port, translation.portUpper,
-      ] {
-        if let part { _ = compile(part) }
-      }
-      program.hasTranslations = true
-      emit(.translate)
+      compile(translation)
     case .setUpdate(let update): compile(update)
     case .inert: break
     case .duplicate: break

@@ -30,7 +30,9 @@ extension Simulator {
     alternatives.append(
       Alternative(position: Int32(next), returns: returns, environment: changed))
     alternatives.append(
-      Alternative(position: Int32(position + 1), returns: returns, environment: changed))
+      Alternative(
+        position: Int32(position + 1), rule: rule, next: Int32(next), returns: returns,
+        environment: changed))
     var outer = returns
     if let back = outer.popLast() {
       alternatives.append(Alternative(position: back, returns: outer, environment: changed))
@@ -59,7 +61,9 @@ extension Simulator {
       case .drop: collect(.drop, environment)
       case .continue:
         alternatives.append(
-          Alternative(position: Int32(position + 1), returns: returns, environment: environment))
+          Alternative(
+            position: Int32(position + 1), rule: rule, next: Int32(next), returns: returns,
+            environment: environment))
       case .return:
         var outer = returns
         if let back = outer.popLast() {
@@ -114,7 +118,7 @@ extension Simulator {
     case .reject(let rejection): ends.rejections.insert(rejection)
     case .policy:
       if chainPolicyDrops { ends.drops = true } else { ends.accepting.insert(environment) }
-    case .unknown: ends.isIncomplete = true
+    case .unknown, .rewritten: ends.isIncomplete = true
     case .joined: break
     }
   }
@@ -153,7 +157,7 @@ extension Simulator {
       }
       returns = way.returns
       var environment = way.environment
-      let end = walk(from: way.position, packet, &environment, hook: hook)
+      let end = follow(way, packet, &environment, hook: hook)
       collect(end, environment)
     }
     isExploring = false

@@ -42,7 +42,7 @@ extension Simulator {
       case .unknown(let reason), .unknownOrMissing(let reason), .partial(_, _, let reason):
         return .unknownOrMissing(reason)
       }
-    case .addressType(let ofSource): return addressType(ofSource, packet, environment)
+    case .addressType(let query): return addressType(query, packet, environment, hook)
     case .route(let query): return route(query, packet, environment, hook)
     case .unanswered(let reason): return .unknownOrMissing(reason)
     }
@@ -273,7 +273,7 @@ extension Simulator {
     }
   }
 
-  private func inputDevice(_ packet: borrowing Packet, _ hook: Hook) -> Packet.Device {
+  func inputDevice(_ packet: borrowing Packet, _ hook: Hook) -> Packet.Device {
     switch hook {
     case .output: return .absent
     case .postrouting:
@@ -284,7 +284,7 @@ extension Simulator {
     }
   }
 
-  private func outputDevice(_ packet: borrowing Packet, _ hook: Hook) -> Packet.Device {
+  func outputDevice(_ packet: borrowing Packet, _ hook: Hook) -> Packet.Device {
     switch hook {
     case .ingress, .prerouting, .input: .absent
     case .forward, .output, .postrouting, .egress: packet.output
@@ -359,14 +359,16 @@ extension Simulator {
     }
   }
 
-  /// Records that a statement rewrites bits of the packet.
+  /// Rewrites bits of the packet.
+  ///
+  /// - Returns: 1 where the packet is now another, 0 where it is as it was or is not known.
   mutating func alter(
-    _ base: PayloadField.Base, _ offset: Int, _ length: Int, _ packet: borrowing Packet,
+    _ change: PayloadChange, _ register: UInt8, _ packet: borrowing Packet,
     _ environment: inout Environment
   ) -> Loaded {
     if environment.flags.contains(.packetUnknown) { return .unknownOrMissing(fixedReasons.altered) }
     let start: Int
-    switch base {
+    switch change.base {
     case .network: start = 0
     case .transport:
       guard packet.layout.transport != nil else { return .missing }
@@ -381,20 +383,36 @@ extension Simulator {
       if phase != .after { environment.flags.insert(.trackedBytesUnknown) }
       return .unknownOrMissing(fixedReasons.altered)
     }
-    let first = start + offset >> 3
-    let last = start + (offset + length + 7) >> 3
+    let bitOffset = start * 8 + Int(change.bitOffset)
+    let length = Int(change.bitLength)
+    let first = bitOffset >> 3
+    let last = (bitOffset + length + 7) >> 3
     guard last <= packet.layout.byteCount else { return .missing }
-    environment.alter(first, last)
-    // Tracking has yet to read the ports and flags that change here.
-    if base == .transport, phase != .after {
-      environment.flags.formUnion([.packetUnknown, .trackedBytesUnknown])
+    let touchesAddresses = change.base == .network && last > (packet.layout.isIPv4 ? 12 : 8)
+    if touchesAddresses { environment.flags.insert(.addressesWritten) }
+    if phase == .after {
+      track(packet)
+    } else if change.base == .transport || touchesAddresses {
+      // Tracking has yet to read the ends and flags that change here.
+      environment.flags.insert(.trackedBytesUnknown)
     }
-    // The checksum of the IPv4 header follows every change of it, that of the transport header
-    // every change of itself and of addresses.
-    if base == .network, packet.layout.isIPv4 { environment.alter(10, 12) }
-    let touchesAddresses =
-      base == .network && last > (packet.layout.isIPv4 ? 12 : 8)
-    if base == .transport || touchesAddresses { alterAddresses(packet, &environment) }
+    if isUnknown(register) {
+      environment.alter(first, last)
+      // The checksum of the IPv4 header follows every change of it, that of the transport header
+      // every change of itself and of addresses.
+      if change.base == .network, packet.layout.isIPv4 { environment.alter(10, 12) }
+      if change.base == .transport || touchesAddresses { alterAddresses(packet, &environment) }
+      return .value(0)
+    }
+    var content = PacketContent(of: packet)
+    content.setBits(
+      registers[Int(register)], at: bitOffset, count: length,
+      isTransport: change.base == .transport, isSummed: change.isSummed)
+    guard content.isLaidOutAsBefore else {
+      environment.flags.insert(.packetUnknown)
+      return .value(0)
+    }
+    environment.content = content
     return .value(1)
   }
 
@@ -404,59 +422,6 @@ extension Simulator {
       environment.alter(10, packet.layout.transportOffset + 20)
     } else {
       environment.alter(8, max(40, packet.layout.transportOffset + 20))
-    }
-  }
-
-  private func addressType(
-    _ ofSource: Bool, _ packet: borrowing Packet, _ environment: Environment
-  ) -> Loaded {
-    guard let host else { return .unknown(fixedReasons.route) }
-    if environment.mayDiffer(8, 40) { return .unknown(fixedReasons.altered) }
-    guard let type = host.addressType(ofSource ? packet.source : packet.destination) else {
-      return .unknown(fixedReasons.route)
-    }
-    return .value(type)
-  }
-
-  /// Source: net/ipv4/netfilter/nft_fib_ipv4.c, net/ipv6/netfilter/nft_fib_ipv6.c.
-  private func route(
-    _ query: RouteQuery, _ packet: borrowing Packet, _ environment: Environment, _ hook: Hook
-  ) -> Loaded {
-    guard let host, !isReturning else { return .unknown(fixedReasons.route) }
-    if environment.mayDiffer(8, 40) { return .unknown(fixedReasons.altered) }
-    guard case .named(let input, _) = packet.input, input != Host.loopback else {
-      return .unknown(fixedReasons.route)
-    }
-    let address = query.ofSource ? packet.source : packet.destination
-    let number = address.rawValue
-    switch address.family {
-    case .ipv4:
-      // Groups have no routes of their own; they are looked up as any other address.
-      guard number != 0, number != 0xFFFF_FFFF, number != 0x7FFF_FFFF else {
-        return .unknown(fixedReasons.route)
-      }
-    case .ipv6:
-      guard number >> 96 != 0, number >> 120 != 0xFF, number >> 118 != 0x3FA else {
-        return .unknown(fixedReasons.route)
-      }
-    }
-    var destination = host.route(to: address)
-    if query.isInputBound, address.family == .ipv6, case .device = destination {
-      // RT6_LOOKUP_F_IFACE: only routes of the input device are looked at.
-      destination = host.remoteDestination(address, through: input)
-    }
-    switch destination {
-    case .local, .unreachable: return .value(0)
-    case .ambiguous: return .unknown(fixedReasons.route)
-    case .device(let device), .broadcast(let device):
-      if query.isInputBound, device != input { return .value(0) }
-      switch query.result {
-      case .presence: return .value(1)
-      case .name: return .value(device.rawValue)
-      case .index:
-        return host.interface(device)?.index.map { .value(UInt128($0)) }
-          ?? .unknown(fixedReasons.route)
-      }
     }
   }
 }

@@ -39,7 +39,7 @@ extension Simulator {
     case .accept, .policy, .joined: return decided(.accept)
     case .drop: return decided(.drop)
     case .reject(let rejection): return decided(.reject(program.rejections[Int(rejection)]))
-    case .unknown: break
+    case .unknown, .rewritten: break
     }
     unknownReason = -1
     ends = Ends()
@@ -54,7 +54,8 @@ extension Simulator {
     unknownRule = -1
     decidingRule = -1
     decidingChain = -1
-    classified = nil
+    tracked = nil
+    phase = .after
     isReturning = false
     isExploring = false
     unknownRegisters = 0
@@ -91,7 +92,7 @@ extension Simulator {
     case .accept, .policy, .joined: return decided(.accept)
     case .drop: return decided(.drop)
     case .reject(let rejection): return decided(.reject(program.rejections[Int(rejection)]))
-    case .unknown:
+    case .unknown, .rewritten:
       trace.removeSubrange(min(traced, trace.count)...)
       return nil
     }
@@ -111,17 +112,28 @@ extension Simulator {
       case .yes: break
       }
       switch entry {
-      case .boundFlows: alterAddresses(packet, &environment)
+      case .boundFlows:
+        guard translateBound(packet, &environment, hook) else { return .drop }
       case .chain(let chain, let phase):
         self.phase = phase
         let end = runChain(Int(chain), packet, &environment, hook)
         switch end {
         case .accept, .policy, .joined: continue
-        case .drop, .reject, .unknown: return end
+        case .drop, .reject, .unknown, .rewritten: return end
         }
       }
     }
     return .accept
+  }
+
+  private mutating func translateBound(
+    _ packet: borrowing Packet, _ environment: inout Environment, _ hook: Hook
+  ) -> Bool {
+    let binding = binding(packet, environment)
+    if let content = environment.content {
+      return translateBound(binding, packet.carrying(content), &environment, hook)
+    }
+    return translateBound(binding, packet, &environment, hook)
   }
 
   /// Walks one base chain, its policy included, as far as everything is known.
@@ -130,7 +142,9 @@ extension Simulator {
   ) -> End {
     returns.removeAll(keepingCapacity: true)
     decidingChain = Int32(chain)
-    let end = walk(from: program.chains[chain].start, packet, &environment, hook: hook)
+    let end = follow(
+      Alternative(position: program.chains[chain].start, returns: [], environment: environment),
+      packet, &environment, hook: hook)
     guard case .policy = end else { return end }
     decidingRule = -1
     let drops = program.chains[chain].isPolicyDrop
@@ -157,7 +171,7 @@ extension Simulator {
       guard program.tracking(packet.layout.family) != .off, !isReturning else { return .no }
       switch binding(packet, environment) {
       case .new, .none: return .no
-      case .bound: return .yes
+      case .bound, .boundElsewhere: return .yes
       case .undecided: return .unknown(fixedReasons.bound)
       }
     case .chain(let chain, _):
@@ -178,7 +192,7 @@ extension Simulator {
       }
       switch binding(packet, environment) {
       case .new: return .yes
-      case .none, .bound: return .no
+      case .none, .bound, .boundElsewhere: return .no
       case .undecided: return .unknown(fixedReasons.bound)
       }
     }
@@ -247,6 +261,7 @@ extension Simulator {
       case .boundFlows:
         ends.accepting.insert(begins)
         alterAddresses(packet, &follows)
+        follows.flags.formUnion([.sourceTranslated, .destinationTranslated])
         ends.accepting.insert(follows)
       case .chain(let chain, let phase):
         ends.accepting.insert(follows)
@@ -260,8 +275,11 @@ extension Simulator {
     switch entry {
     case .boundFlows:
       var altered = environment
-      alterAddresses(packet, &altered)
-      ends.accepting.insert(altered)
+      if translateBound(packet, &altered, hook) {
+        ends.accepting.insert(altered)
+      } else {
+        ends.drops = true
+      }
     case .chain(let chain, let phase):
       self.phase = phase
       decidingChain = chain

@@ -72,7 +72,7 @@ extension Simulator {
   }
 
   /// Where routing takes a packet that came in.
-  enum Routing {
+  enum Routing: Equatable {
     case local
     case forward(InterfaceName)
     case discarded(String)
@@ -105,11 +105,16 @@ extension Simulator {
       }
     }
     if destination >> 28 == 0xE {
+      switch host.isMember(of: packet.destination, on: input) {
+      case false?: return .discarded("nobody here has joined its group")
+      case nil: return .undecided("which groups the host has joined is not known")
+      case true?: break
+      }
       if source >> 24 == 127, !host.routesLocalnet { return martian }
-      if source == 0 { return .undecided("a group's packet without a source") }
-      // Every interface joins the group of all hosts.
-      guard destination == 0xE000_0001 else {
-        return .undecided("which groups the host has joined is not known")
+      // Without a source only groups of the link are taken in (`ip_mc_validate_source`).
+      if source == 0 {
+        let isOfLink = destination >> 8 == 0xE0_0000 || packet.layout.transport == 2
+        return isOfLink ? .local : martian
       }
       return sourceFault(source, input, nil, host) ?? .local
     }
@@ -169,23 +174,28 @@ extension Simulator {
   ) -> Routing {
     let from = source.rawValue
     let to = destination.rawValue
-    if to >> 120 == 0xFF { return groupRouting(to, input, host) }
+    if to >> 120 == 0xFF { return groupRouting(.ipv6(destination), input, host) }
     if to == 0 { return .undecided("a packet to the unspecified address") }
     let address = IPAddress.ipv6(destination)
-    let isLinkLocal = to >> 118 == 0x3FA
-    let isFromLink = from >> 118 == 0x3FA
+    if address.isLinkLocal {
+      switch host.linkDestination(address, on: input) {
+      case .local, .anycast: return .local
+      case .link:
+        return host.isForwarding ? .forward(input) : .discarded("the host does not forward")
+      case .unreachable: return .discarded("no route")
+      case .unknown: return .undecided("link-local addresses of the host are not all known")
+      }
+    }
     switch host.localDestination(address) {
     case .local: return .local
     case .broadcast, .device, .unreachable, .ambiguous, nil: break
     }
-    if isLinkLocal { return .undecided("link-local addresses of the host are not all known") }
     switch host.remoteDestination(address, through: nil) {
     case .device(let device):
       guard host.isForwarding else { return .discarded("the host does not forward") }
-      if isFromLink || from == 0 {
-        return device == input
-          ? .undecided("a link-local source on its own link")
-          : .discarded("its source does not leave its link")
+      // What goes back by the device it came by is not looked at any closer (`ip6_forward`).
+      if device != input, from >> 118 == 0x3FA || from == 0 {
+        return .discarded("its source does not leave its link")
       }
       return .forward(device)
     case .ambiguous: return .undecided("more than one route leads there")
@@ -194,14 +204,11 @@ extension Simulator {
     }
   }
 
-  private func groupRouting(_ group: UInt128, _ input: InterfaceName, _ host: Host) -> Routing {
-    // All nodes, and the solicited-node groups of the interface's addresses (RFC 4291 §2.7.1).
-    let allNodes: UInt128 = 0xFF02 << 112 | 1
-    if group == allNodes { return .local }
-    let solicited: UInt128 = 0xFF02 << 112 | 0x1FF << 24
-    for own in host.interface(input)?.addresses ?? [] where own.address.family == .ipv6 {
-      if group == solicited | own.address.rawValue & 0xFF_FFFF { return .local }
+  private func groupRouting(_ group: IPAddress, _ input: InterfaceName, _ host: Host) -> Routing {
+    switch host.isMember(of: group, on: input) {
+    case true?: .local
+    case false?: .discarded("nobody here has joined its group")
+    case nil: .undecided("which groups the host has joined is not known")
     }
-    return .undecided("which groups the host has joined is not known")
   }
 }

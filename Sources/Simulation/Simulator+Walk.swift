@@ -3,14 +3,33 @@ import Rulesets
 import Wire
 
 extension Simulator {
-  /// Runs instructions from `start` until the base chain ends or decides.
-  mutating func walk(
-    from start: Int32, _ packet: borrowing Packet, _ environment: inout Environment, hook: Hook
+  /// Follows a way until the base chain ends or decides, with the packet as it is there.
+  mutating func follow(
+    _ way: Alternative, _ packet: borrowing Packet, _ environment: inout Environment, hook: Hook
+  ) -> End {
+    resumption = (
+      Int(way.position), Int(way.next < 0 ? way.position : way.next), way.rule
+    )
+    var end: End
+    repeat {
+      if let content = environment.content {
+        end = walk(packet.carrying(content), &environment, hook: hook)
+      } else {
+        end = walk(packet, &environment, hook: hook)
+      }
+      if case .rewritten = end { continue }
+      return end
+    } while true
+  }
+
+  /// Runs instructions until the base chain ends or decides, or the packet is another.
+  private mutating func walk(
+    _ packet: borrowing Packet, _ environment: inout Environment, hook: Hook
   ) -> End {
     let instructions = program.instructions
-    var position = Int(start)
-    var next = Int(start)
-    var rule: Int32 = -1
+    var position = resumption.position
+    var next = resumption.next
+    var rule = resumption.rule
     // The kernel loads no chains that run in a circle; a listing could still hold some.
     var transfers = 0
     while true {
@@ -261,9 +280,13 @@ extension Simulator {
           environment.connectionMark = UInt32(truncatingIfNeeded: registers[Int(register)])
         }
       case .setPacketType: environment.flags.insert(.packetTypeUnknown)
-      case .alterPayload(let base, let bitOffset, let bitLength):
-        switch alter(base, Int(bitOffset), Int(bitLength), packet, &environment) {
-        case .value: break
+      case .alterPayload(let change, let register):
+        switch alter(change, register, packet, &environment) {
+        case .value(let isRewritten):
+          if isRewritten != 0 {
+            resumption = (position + 1, next, rule)
+            return .rewritten
+          }
         case .missing: isBroken = true
         case .unknown(let reason), .unknownOrMissing(let reason), .partial(_, _, let reason):
           guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
@@ -273,15 +296,22 @@ extension Simulator {
         environment.alter(packet.layout.transportOffset + 16, packet.layout.transportOffset + 60)
         guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
       case .alterOther: break
+      case .alterConnection: environment.flags.insert(.connectionChanged)
       case .notrack: stopTracking(packet, &environment)
-      case .translate:
-        environment.flags.formUnion([
-          hook == .prerouting || hook == .output ? .destinationTranslated : .sourceTranslated,
-          .boundAtHook,
-        ])
-        alterAddresses(packet, &environment)
-        decide(rule, .translate, hook)
-        return .accept
+      case .translate(let plan):
+        switch translate(plan, packet, &environment, hook) {
+        case .bound, .undecided:
+          decide(rule, .translate, hook)
+          return .accept
+        case .dropped:
+          decide(rule, .drop, hook)
+          return .drop
+        case .undecidedOrDropped:
+          note(fixedReasons.translated, rule)
+          guard isExploring else { return .unknown }
+          collect(.drop, environment)
+          return .accept
+        }
       case .updateSet(let set, let isDeletion, let size, let reason):
         let compiled = program.sets[Int(set)]
         isSetChanged[Int(set)] = true

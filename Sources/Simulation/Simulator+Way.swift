@@ -29,10 +29,20 @@ extension Simulator {
     defer { isWholeWay = false }
     var way = Way(environments: [Environment(mark: packet.mark)])
     let report: PacketReport
+    let original = copy packet
     if packet.frame != nil {
       report = arrival(of: packet, &way)
     } else {
       report = departure(of: packet, &way)
+    }
+    if way.isTracked, keepsConnections || way.isConfirmed {
+      let passed: Bool? =
+        switch report.verdict {
+        case .accept: true
+        case .unknown: way.isConfirmed ? true : nil
+        case .drop, .reject: way.isConfirmed
+        }
+      settle(original, way.environments, passed: passed)
     }
     return report
   }
@@ -41,6 +51,10 @@ extension Simulator {
   struct Way {
     var environments: [Environment]
     var hooks: [PacketReport.Entered] = []
+    /// Whether connection tracking has looked at the packet.
+    var isTracked = false
+    /// Whether the packet left the hook that enters its connection into the table.
+    var isConfirmed = false
 
     func ended(
       _ verdict: PacketVerdict, _ because: String, at location: RuleLocation? = nil
@@ -55,7 +69,12 @@ extension Simulator {
   ) -> PacketReport? {
     unknownReason = -1
     unknownRule = -1
+    phase = .after
+    let before = way.environments
     let answer = run(hook, packet, &way.environments)
+    // What was dropped leaves nothing but what it was when it came.
+    if way.environments.isEmpty { way.environments = before }
+    if hook != .ingress, phase == .after || answer.verdict == .accept { way.isTracked = true }
     way.hooks.append(PacketReport.Entered(hook: hook, verdict: answer.verdict))
     switch answer.verdict {
     case .accept: return nil
@@ -90,13 +109,12 @@ extension Simulator {
     if way.environments.contains(where: { $0.mayDiffer(8, 40) }) {
       return way.ended(.unknown, program.reasons[Int(fixedReasons.translated)])
     }
-    switch routing(of: packet, input, host) {
+    switch routing(of: packet, way, input, host) {
     case .local:
       if packet.layout.isFragment, packet.layout.isIPv4 {
         return way.ended(.drop, "a fragment is kept until the others have come")
       }
       if let end = enter(.input, packet, &way) { return end }
-      confirm(packet, way)
       return way.ended(.accept, "delivered")
     case .forward(let device):
       return forward(packet, to: device, host, &way)
@@ -105,12 +123,36 @@ extension Simulator {
     }
   }
 
+  /// Where routing takes the packet, in whatever form it may be in by now.
+  private func routing(
+    of packet: borrowing Packet, _ way: Way, _ input: InterfaceName, _ host: Host
+  ) -> Routing {
+    var found: Routing?
+    for environment in way.environments {
+      let routing: Routing
+      if let content = environment.content {
+        routing = self.routing(of: packet.carrying(content), input, host)
+      } else {
+        routing = self.routing(of: packet, input, host)
+      }
+      if let found, found != routing {
+        return .undecided(program.reasons[Int(fixedReasons.translated)])
+      }
+      found = routing
+    }
+    return found ?? routing(of: packet, input, host)
+  }
+
   private mutating func forward(
     _ packet: consuming Packet, to device: InterfaceName, _ host: Host, _ way: inout Way
   ) -> PacketReport {
     let isIPv4 = packet.layout.family == .ipv4
-    let limit = packet.bytes[isIPv4 ? 8 : 7]
     if way.environments.contains(where: { isIPv4 ? $0.mayDiffer(8, 9) : $0.mayDiffer(7, 8) }) {
+      return way.ended(.unknown, program.reasons[Int(fixedReasons.altered)])
+    }
+    let offset = isIPv4 ? 8 : 7
+    let limits = Set(way.environments.map { $0.content?.bytes[offset] ?? packet.bytes[offset] })
+    guard limits.count == 1, let limit = limits.first else {
       return way.ended(.unknown, program.reasons[Int(fixedReasons.altered)])
     }
     guard limit > 1 else { return way.ended(.drop, "its hop limit ends here") }
@@ -121,14 +163,15 @@ extension Simulator {
       return way.ended(.drop, "what came by broadcast is not forwarded")
     }
     // The hop limit is lowered before the forward hook.
-    guard let lowered = packet.withHopLimit(limit - 1) else {
-      return way.ended(.unknown, program.reasons[Int(fixedReasons.altered)])
+    for index in way.environments.indices {
+      way.environments[index].content?.setHopLimit(limit - 1)
     }
-    var onward = lowered
-    onward.output = host.device(device)
-    if let end = enter(.forward, onward, &way) { return end }
-    if let end = enter(.postrouting, onward, &way) { return end }
-    confirm(onward, way)
+    var content = PacketContent(of: packet)
+    content.setHopLimit(limit - 1)
+    packet = packet.carrying(content)
+    packet.output = host.device(device)
+    if let end = enter(.forward, packet, &way) { return end }
+    if let end = enter(.postrouting, packet, &way) { return end }
     return way.ended(.accept, "forwarded by \(device)")
   }
 
@@ -136,22 +179,16 @@ extension Simulator {
     guard let host else { return way.ended(.unknown, "the host is not described") }
     packet.input = .absent
     if packet.layout.isFragment, let end = fragmentEnd(packet, &way) { return end }
-    let destination = packet.destination
     var returns = false
     if case .named(let output, _) = packet.output {
       packet.output = host.device(output)
       returns = output == Host.loopback
     } else {
-      guard !isGroup(destination) else {
-        return way.ended(.unknown, "where packets to groups go out is not known")
-      }
-      switch host.route(to: destination) {
-      case .local:
-        packet.output = host.device(Host.loopback)
-        returns = true
-      case .device(let device): packet.output = host.device(device)
-      case .broadcast, .ambiguous:
-        return way.ended(.unknown, program.reasons[Int(fixedReasons.route)])
+      switch departure(to: packet.destination, host) {
+      case .device(let device):
+        packet.output = host.device(device)
+        returns = device == Host.loopback
+      case .undecided(let why): return way.ended(.unknown, why)
       case .unreachable: return way.ended(.drop, "no route")
       }
     }
@@ -159,10 +196,15 @@ extension Simulator {
     if way.environments.contains(where: { $0.mayDiffer(8, 40) }) {
       return way.ended(.unknown, program.reasons[Int(fixedReasons.translated)])
     }
+    if let end = rerouted(&packet, host, &way) { return end }
+    if case .named(let output, _) = packet.output { returns = output == Host.loopback }
     if let end = enter(.postrouting, packet, &way) { return end }
-    confirm(packet, way)
     guard returns else { return way.ended(.accept, "sent") }
+    way.isConfirmed = true
     guard host.followsLoopback else {
+      if host.isFullListing {
+        return way.ended(.accept, "sent by lo, which is not among the host's interfaces")
+      }
       return way.ended(.unknown, "it comes back on lo, which the host does not describe")
     }
     if way.environments.contains(where: { $0.mayDiffer(8, 40) }) {
@@ -172,9 +214,71 @@ extension Simulator {
     packet.output = .absent
     packet.frame = Packet.Frame()
     isReturning = true
+    switch receptionFault(packet, Host.loopback, host) {
+    case .accepted: break
+    case .discarded(let why): return way.ended(.drop, why)
+    case .undecided(let why): return way.ended(.unknown, why)
+    }
     if let end = enter(.prerouting, packet, &way) { return end }
+    if packet.layout.isFragment, packet.layout.isIPv4 {
+      return way.ended(.drop, "a fragment is kept until the others have come")
+    }
     if let end = enter(.input, packet, &way) { return end }
     return way.ended(.accept, "delivered")
+  }
+
+  private enum Departure: Equatable {
+    case device(InterfaceName)
+    case unreachable
+    case undecided(String)
+  }
+
+  /// Where the host's own packets leave.
+  private func departure(to destination: IPAddress, _ host: Host) -> Departure {
+    guard !isGroup(destination) else {
+      return .undecided("where packets to groups go out is not known")
+    }
+    // It goes to the host itself, by an address that depends on the socket.
+    if destination.rawValue == 0 { return .undecided("a packet to the unspecified address") }
+    switch host.route(to: destination) {
+    case .local: return .device(Host.loopback)
+    case .device(let device): return .device(device)
+    case .broadcast, .ambiguous:
+      return .undecided(program.reasons[Int(fixedReasons.route)])
+    case .unreachable: return .unreachable
+    }
+  }
+
+  /// Looks the way of a packet up again whose destination is another than it was.
+  ///
+  /// Source: net/netfilter/nf_nat_proto.c `nf_nat_ipv4_local_fn`; net/ipv4/netfilter.c
+  /// `ip_route_me_harder`.
+  private mutating func rerouted(
+    _ packet: inout Packet, _ host: Host, _ way: inout Way
+  ) -> PacketReport? {
+    var devices: Set<InterfaceName> = []
+    for environment in way.environments {
+      let content = environment.content
+      let destination = content.map { packet.carrying($0).destination } ?? packet.destination
+      guard destination != packet.destination else {
+        if case .named(let output, _) = packet.output { devices.insert(output) }
+        continue
+      }
+      // Chains of type filter change addresses without a new look, others with one.
+      if environment.flags.contains(.addressesWritten) {
+        return way.ended(.unknown, program.reasons[Int(fixedReasons.translated)])
+      }
+      switch departure(to: destination, host) {
+      case .device(let device): devices.insert(device)
+      case .unreachable, .undecided:
+        return way.ended(.unknown, program.reasons[Int(fixedReasons.route)])
+      }
+    }
+    guard devices.count == 1, let device = devices.first else {
+      return way.ended(.unknown, program.reasons[Int(fixedReasons.translated)])
+    }
+    packet.output = host.device(device)
+    return nil
   }
 
   /// What tracking does with a fragment: it keeps it until the others have come.
@@ -195,47 +299,6 @@ extension Simulator {
     switch address {
     case .ipv4(let address): address.rawValue >> 28 >= 0xE
     case .ipv6(let address): address.rawValue >> 120 == 0xFF || address.rawValue >> 118 == 0x3FA
-    }
-  }
-
-  /// Enters a packet that passed its last hook into the connection table.
-  private mutating func confirm(_ packet: borrowing Packet, _ way: Way) {
-    guard program.tracking(packet.layout.family) != .off, packet.state == nil else { return }
-    switch classification(packet) {
-    case .known(.invalid), .known(.untracked): return
-    case .known(.new), .known(.established), .known(.related), .unknown: break
-    }
-    guard let flow = flow(of: packet) else { return }
-    if way.environments.allSatisfy({ $0.flags.contains(.untracked) }) { return }
-    connections.confirm(
-      flow, isTranslated: way.environments.contains { $0.isTranslated },
-      isHidden: program.setsZones
-        || way.environments.contains {
-          $0.flags.contains(.sourceTranslated) && $0.flags.contains(.destinationTranslated)
-        })
-  }
-}
-
-extension Packet {
-  /// The same packet with another hop limit, and the checksum that goes with it.
-  consuming func withHopLimit(_ limit: UInt8) -> Packet? {
-    var bytes = self.bytes
-    switch layout.family {
-    case .ipv4:
-      bytes[8] = limit
-      bytes[10] = 0
-      bytes[11] = 0
-      var sum = InternetChecksum()
-      sum.add(bytes, in: 0..<Int(bytes[0] & 15) * 4)
-      bytes[10] = UInt8(sum.value >> 8)
-      bytes[11] = UInt8(sum.value & 0xFF)
-    case .ipv6: bytes[7] = limit
-    }
-    do throws(PacketLayout.Malformation) {
-      return try Packet(
-        bytes: bytes, input: input, output: output, frame: frame, state: state, mark: mark)
-    } catch {
-      return nil
     }
   }
 }

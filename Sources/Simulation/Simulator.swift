@@ -33,7 +33,7 @@ package struct Simulator: ~Copyable {
   var chainPolicyDrops = false
   var phase = HookPlan.Phase.after
   /// What the connection table says of the packet at hand, once asked.
-  var classified: Classification?
+  var tracked: TrackedPacket?
   /// Set while a packet is followed from the wire, so that no device has decrypted it.
   var isWholeWay = false
   /// The bits of one register that are not known where the others are.
@@ -43,6 +43,12 @@ package struct Simulator: ~Copyable {
   /// Set on the second way of a packet that came back on `lo`.
   var isReturning = false
   var connections = ConnectionTable()
+  /// Whether packets that pass their last hook open connections, as they do on a host.
+  ///
+  /// What a host sends to itself always does: the sandbox, where all else ends before, lets it.
+  package var keepsConnections = true
+  /// Where a walk goes on once the packet was rewritten: the instruction, the next rule's, the rule.
+  var resumption: (position: Int, next: Int, rule: Int32) = (0, 0, -1)
   /// How many elements packets may have added to each set, and whether they changed it at all.
   var setAdditions: [Int32]
   var isSetChanged: [Bool]
@@ -67,6 +73,9 @@ package struct Simulator: ~Copyable {
   /// A way of the packet that is still to be followed.
   struct Alternative: Hashable {
     var position: Int32
+    /// The rule that the position is in and where the next one begins, where it is inside one.
+    var rule: Int32 = -1
+    var next: Int32 = -1
     var returns: [Int32]
     var environment: Environment
   }
@@ -82,6 +91,8 @@ package struct Simulator: ~Copyable {
     case unknown
     /// The way joined one that was already followed.
     case joined
+    /// The packet was rewritten, and the walk goes on with the new one.
+    case rewritten
   }
 
   /// How many positions are visited before an answer is given up.

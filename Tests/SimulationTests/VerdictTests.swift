@@ -126,7 +126,7 @@ private let operators: [VerdictCase] = [
 private let effects: [VerdictCase] = [
   .init("mark-kept", syn22, "accept", "what a rule did before it BREAKs stays done"),
   .init("mark-masked", syn22, "accept", "a mask before the comparison"),
-  .init("payload-written", syn22, "unknown", "rewritten bytes are not followed"),
+  .init("payload-written", syn22, "drop", "what was written is what is read"),
   .init("chains", syn22, "accept", "after goto the chain returns to the last jump"),
   .init("chains", #""dport": 23"#, "accept", "return goes on after the jump"),
   .init("chains", #""dport": 24"#, "drop", "a drop in a jumped chain is final"),

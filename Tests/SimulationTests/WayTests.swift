@@ -52,8 +52,8 @@ private let routing: [WayCase] = [
     "raw-port", #""daddr": "224.0.0.1", "protocol": "udp""#, inward, "accept",
     "the group of all hosts"),
   .init(
-    "raw-port", #""daddr": "224.0.0.251", "protocol": "udp""#, "prerouting:accept", "unknown",
-    "a group that may be joined"),
+    "raw-port", #""daddr": "224.0.0.251", "protocol": "udp""#, "prerouting:accept", "drop",
+    "a group that no program of a bare namespace has joined"),
   .init(
     "raw-port", #""daddr": "10.0.0.1", "saddr": "0.0.0.0""#, "prerouting:accept", "drop",
     "no source"),
@@ -82,6 +82,27 @@ private let routing: [WayCase] = [
     "raw-port", #""daddr": "2001:db8::7", "saddr": "fe80::5""#, "prerouting:accept", "drop",
     "a link-local source leaves no link"),
   .init(
+    "raw-port", #""daddr": "2001:db8::7", "saddr": "fe80::5", "iif": "eth1""#, through, "accept",
+    "and may go back by its own"),
+  .init(
+    "raw-port", #""daddr": "febf::7", "saddr": "fd00::5""#, "prerouting:accept", "drop",
+    "a link-local destination is looked for on its own link alone"),
+  .init(
+    "raw-port", #""daddr": "febf::7", "saddr": "fd00:1::5", "iif": "eth1""#, through, "accept",
+    "where a route leads to it"),
+  .init(
+    "raw-port", #""daddr": "fe80::7", "saddr": "fd00:1::5", "iif": "eth1""#, "prerouting:accept",
+    "unknown", "which may be an address of a device that lists none"),
+  .init(
+    "raw-port", #""daddr": "ff02::2", "saddr": "fd00::5", "protocol": "udp""#, inward, "accept",
+    "all routers, of which this is one"),
+  .init(
+    "raw-port", #""daddr": "ff02::1:ff00:1", "saddr": "fd00::5", "protocol": "udp""#, inward,
+    "accept", "those who may have its address"),
+  .init(
+    "raw-port", #""daddr": "ff02::fb", "saddr": "fd00::5", "protocol": "udp""#,
+    "prerouting:accept", "drop", "a group that nobody here has joined"),
+  .init(
     "raw-port", #""daddr": "10.0.0.1", "dmac": "02:00:00:00:00:09""#, "", "drop",
     "a frame for another"),
   .init(
@@ -96,7 +117,7 @@ private let routing: [WayCase] = [
     "output:accept,postrouting:accept", "accept", "sent"),
   .init(
     "raw-port", #""local": true, "saddr": "10.0.0.1", "daddr": "10.0.0.1""#,
-    "output:accept,postrouting:accept", "unknown", "lo is not described"),
+    "output:accept,postrouting:accept", "accept", "a full listing has no lo to come back by"),
   .init(
     "ttl", #""daddr": "198.51.100.7", "ttl": 64"#, "prerouting:accept,forward:drop", "drop",
     "the hop limit is lowered first"),
@@ -105,8 +126,8 @@ private let routing: [WayCase] = [
     "and is what the rule says then"),
   .init("masquerade", #""daddr": "198.51.100.7""#, through, "accept", "nothing runs after it"),
   .init(
-    "translated", #""daddr": "10.0.0.1", "dport": 80"#, "prerouting:accept", "unknown",
-    "where it goes then is not followed"),
+    "translated", #""daddr": "10.0.0.1", "dport": 80"#, through, "accept",
+    "routed to where it goes now"),
   .init(
     "translated", #""daddr": "10.0.0.1", "dport": 22"#, "prerouting:drop", "drop",
     "in the same chain"),
@@ -129,6 +150,26 @@ private let routing: [WayCase] = [
     let answer = try #require(try answers("wildcard", [line], host(described)).first)
     // The chain lets only devices beginning with `eth` in.
     #expect(hooks(answer) == "output:accept,postrouting:accept,prerouting:accept,input:drop")
+  }
+
+  @Test func `leaves open what a description that is no full listing does not say`() throws {
+    let text = hostDescription.replacing(#", "index": 3"#, with: "")
+    let own = #"{"local": true, "saddr": "10.0.0.1", "daddr": "10.0.0.1", "protocol": "tcp"}"#
+    let group = #"{"iif": "eth0", "saddr": "10.0.0.5", "daddr": "224.0.0.251", "protocol": "udp"}"#
+    #expect(
+      try answers("raw-port", [own, group], host(text)).map(verdict) == ["unknown", "unknown"])
+  }
+
+  @Test func `takes in what goes to the groups that are described`() throws {
+    let text = hostDescription.replacing(
+      #""index": 3"#, with: #""groups": ["224.0.0.251"], "index": 3"#)
+    func line(_ device: String, _ group: String) -> String {
+      #"{"iif": "\#(device)", "saddr": "10.0.0.5", "daddr": "\#(group)", "protocol": "udp"}"#
+    }
+    let lines = [
+      line("eth1", "224.0.0.251"), line("eth1", "224.0.0.252"), line("eth0", "224.0.0.251"),
+    ]
+    #expect(try answers("raw-port", lines, host(text)).map(verdict) == ["accept", "drop", "drop"])
   }
 
   @Test func `obeys strict and loose reverse paths`() throws {
@@ -160,6 +201,24 @@ private let routing: [WayCase] = [
     let other = reply.replacing(#""sport": 22"#, with: #""sport": 23"#)
     let answers = try answers("replies", [reply, open, other, reply], host())
     #expect(answers.map(verdict) == ["drop", "accept", "drop", "accept"])
+  }
+
+  @Test func `takes the answers to translated connections back`() throws {
+    func line(_ device: String, _ from: String, _ sport: Int, _ to: String, _ dport: Int) -> String
+    {
+      """
+      {"iif": "\(device)", "saddr": "\(from)", "sport": \(sport), "daddr": "\(to)", \
+      "dport": \(dport), "protocol": "udp"}
+      """
+    }
+    let open = line("eth0", "10.0.0.5", 5, "198.51.100.7", 53)
+    let reply = line("eth1", "10.1.0.9", 5353, "10.1.0.1", 5)
+    let other = line("eth1", "10.1.0.9", 5353, "10.1.0.1", 6)
+    let answers = try answers("nat-replies", [open, other, reply, open], host())
+    #expect(
+      answers.map(hooks) == [
+        through, inward, through, through,
+      ])
   }
 
   @Test func `looks at sets as packets left them, or says it does not know`() throws {

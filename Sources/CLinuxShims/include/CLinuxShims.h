@@ -16,6 +16,9 @@ int portproof_pipe(int *reader, int *writer, int size);
 /// Returns -1 with errno set.
 int portproof_make_temporary(char *path);
 
+/// `memmem(3)`: where `needle` begins in `bytes`, or -1.
+ptrdiff_t portproof_find(const void *bytes, size_t count, const void *needle, size_t length);
+
 /// `unshare(2)`: a new user namespace, a new network namespace, or both. Returns 0 or an errno.
 int portproof_unshare_user(void);
 int portproof_unshare_network(void);

@@ -1,0 +1,308 @@
+import Addresses
+import Rulesets
+import Wire
+
+/// A translation with the registers that hold its ranges, in plain bits.
+struct TranslationPlan: Sendable {
+  enum Kind: UInt8, Sendable { case destination, source, masquerade, redirect }
+
+  struct Options: OptionSet, Sendable {
+    let rawValue: UInt8
+    init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    static let isRandom = Options(rawValue: 1)
+    /// The host part of the address is kept.
+    static let isPrefix = Options(rawValue: 2)
+    /// A flag that is not followed.
+    static let isOther = Options(rawValue: 4)
+  }
+
+  static let noRegister = UInt8.max
+
+  var kind: Kind
+  var options: Options = []
+  var address = Self.noRegister
+  var addressUpper = Self.noRegister
+  var port = Self.noRegister
+  var portUpper = Self.noRegister
+}
+
+// Source: net/netfilter/nf_nat_core.c `get_unique_tuple`, `nf_nat_packet`; nf_nat_masquerade.c,
+// nf_nat_redirect.c.
+extension Simulator {
+  /// What becomes of a flow at a statement that translates it.
+  enum TranslationOutcome {
+    case bound
+    case dropped
+    /// It is bound, and to what is not known.
+    case undecided
+    /// Likewise, and where it is changed by that it is dropped.
+    case undecidedOrDropped
+  }
+
+  /// Where a translation may take a flow.
+  private struct Range {
+    var addresses: ClosedRange<UInt128>?
+    var ports: ClosedRange<UInt16>?
+
+    func holds(_ address: UInt128) -> Bool { addresses?.contains(address) ?? true }
+    func holds(port: UInt16) -> Bool { ports?.contains(port) ?? true }
+  }
+
+  mutating func translate(
+    _ plan: TranslationPlan, _ packet: borrowing Packet, _ environment: inout Environment,
+    _ hook: Hook
+  ) -> TranslationOutcome {
+    environment.flags.insert(.boundAtHook)
+    let isSource = hook == .input || hook == .postrouting
+    let tracked = track(packet)
+    let isUsual =
+      !environment.isTranslated && tracked.state == .known(.new)
+      && environment.flags.isDisjoint(with: [.packetUnknown, .trackedBytesUnknown])
+    if isUsual, let flow = tracked.flow {
+      switch range(plan, packet, hook) {
+      case .range(let range):
+        let current = environment.mapped ?? flow
+        let before = environment.mapped
+        if bind(current, to: range, plan, isSource: isSource, packet, &environment) {
+          return environment.mapped != before && !packet.isRewritable ? .dropped : .bound
+        }
+      case .unusable: return .dropped
+      case .unknown: break
+      }
+    }
+    blur(isSource: isSource, packet, &environment)
+    return packet.isRewritable ? .undecided : .undecidedOrDropped
+  }
+
+  /// Notes that one end of the packet is not known from here on.
+  func blur(isSource: Bool, _ packet: borrowing Packet, _ environment: inout Environment) {
+    environment.flags.insert(isSource ? .sourceTranslated : .destinationTranslated)
+    alterAddresses(packet, &environment)
+  }
+
+  private enum FoundRange {
+    case range(Range)
+    case unknown
+    /// There is no address to take; the packet is dropped.
+    case unusable
+  }
+
+  private func range(
+    _ plan: TranslationPlan, _ packet: borrowing Packet, _ hook: Hook
+  ) -> FoundRange {
+    func value(_ register: UInt8) -> UInt128? {
+      register == TranslationPlan.noRegister || isUnknown(register) ? nil : registers[Int(register)]
+    }
+    for register in [plan.address, plan.addressUpper, plan.port, plan.portUpper]
+    where register != TranslationPlan.noRegister && isUnknown(register) { return .unknown }
+    if plan.options.contains(.isOther) { return .unknown }
+    var range = Range()
+    if let port = value(plan.port) {
+      let upper = value(plan.portUpper) ?? port
+      range.ports =
+        UInt16(
+          truncatingIfNeeded: min(port, upper))...UInt16(
+          truncatingIfNeeded: max(port, upper))
+    }
+    switch plan.kind {
+    case .destination, .source:
+      guard let address = value(plan.address) else { break }
+      let upper = value(plan.addressUpper) ?? address
+      guard address <= upper else { return .unknown }
+      range.addresses = address...upper
+      if plan.options.contains(.isPrefix) {
+        let own = (plan.kind == .source ? packet.source : packet.destination).rawValue
+        let host = address ^ upper
+        let mapped = own & host | address & ~host
+        range.addresses = mapped...mapped
+      }
+    case .masquerade:
+      guard let address = leavingAddress(packet) else { return .unknown }
+      range.addresses = address...address
+    case .redirect:
+      guard let address = arrivalAddress(packet, hook) else { return .unknown }
+      range.addresses = address...address
+    }
+    return .range(range)
+  }
+
+  /// The address that a packet which leaves by its output device is given as its source.
+  private func leavingAddress(_ packet: borrowing Packet) -> UInt128? {
+    guard let host, case .named(let name, _) = packet.output,
+      let interface = host.interface(name)
+    else { return nil }
+    let own = interface.addresses.filter { $0.address.family == packet.layout.family }
+    switch packet.layout.family {
+    case .ipv4:
+      if own.count == 1 { return own[0].address.rawValue }
+      // The one in whose network the next hop is, which is the destination itself if it is near.
+      let near = own.filter {
+        IPPrefix(containing: $0.address, length: $0.length).interval.contains(
+          packet.destination.rawValue)
+      }
+      return near.count == 1 ? near[0].address.rawValue : nil
+    case .ipv6:
+      let global = own.filter { !$0.address.isLinkLocal }
+      let to = packet.destination
+      guard global.count == 1, !to.isLinkLocal, to.rawValue >> 120 != 0xFF else { return nil }
+      return global[0].address.rawValue
+    }
+  }
+
+  /// The address of this host that a packet is redirected to.
+  private func arrivalAddress(_ packet: borrowing Packet, _ hook: Hook) -> UInt128? {
+    if hook == .output { return packet.layout.isIPv4 ? 0x7F00_0001 : 1 }
+    guard let host, case .named(let name, _) = packet.input,
+      let interface = host.interface(name)
+    else { return nil }
+    let own = interface.addresses.filter {
+      $0.address.family == packet.layout.family && !$0.address.isLinkLocal
+    }
+    switch packet.layout.family {
+    case .ipv4: return own.first?.address.rawValue
+    case .ipv6:
+      let to = packet.destination
+      guard own.count == 1, !to.isLinkLocal, to.rawValue >> 120 != 0xFF else { return nil }
+      return own[0].address.rawValue
+    }
+  }
+
+  /// Chooses what the flow is mapped to and rewrites the packet.
+  ///
+  /// - Returns: false where the choice is not known.
+  private mutating func bind(
+    _ current: ConnectionTable.Flow, to range: Range, _ plan: TranslationPlan, isSource: Bool,
+    _ packet: borrowing Packet, _ environment: inout Environment
+  ) -> Bool {
+    let isRandom = plan.options.contains(.isRandom)
+    let transport = TransportProtocol(rawValue: current.transport)
+    let hasPorts = transport.hasPorts
+    // What an identifier is mapped to, and ports of other protocols, are not followed.
+    if range.ports != nil, !hasPorts, current.isEcho { return false }
+    var chosen = current
+    let port = isSource ? current.sourcePort : current.destinationPort
+    let address = isSource ? current.source : current.destination
+    let isInRange = range.holds(address) && (!hasPorts || range.holds(port: port))
+    if isSource, !isRandom, isInRange {
+      if !connections.isTaken(current) {
+        return apply(current, current, isSource: true, packet, &environment)
+      }
+    } else if isSource, !isRandom {
+      // Connections from one source are mapped alike.
+      let sources = connections.connections(from: current).compactMap(\.mapped).filter {
+        range.holds($0.source) && (!hasPorts || range.holds(port: $0.sourcePort))
+      }
+      if Set(sources.map { [$0.source, UInt128($0.sourcePort)] }).count > 1 { return false }
+      if let known = sources.first {
+        chosen.source = known.source
+        chosen.sourcePort = known.sourcePort
+        if !connections.isTaken(chosen) {
+          return apply(chosen, current, isSource: true, packet, &environment)
+        }
+      }
+    }
+    chosen = current
+    if let addresses = range.addresses {
+      guard addresses.lowerBound == addresses.upperBound else { return false }
+      if isSource {
+        chosen.source = addresses.lowerBound
+      } else {
+        chosen.destination = addresses.lowerBound
+      }
+    }
+    let isFree = !connections.isTaken(chosen)
+    if !isRandom {
+      if let ports = range.ports {
+        let fits = !hasPorts || ports.contains(port)
+        if fits, isFree || ports.count == 1 {
+          return apply(chosen, current, isSource: isSource, packet, &environment)
+        }
+      } else if isFree {
+        return apply(chosen, current, isSource: isSource, packet, &environment)
+      }
+    }
+    // Now a port is drawn, unless there is nothing to draw from.
+    guard hasPorts else {
+      guard !current.isEcho || !isSource else { return false }
+      return apply(chosen, current, isSource: isSource, packet, &environment)
+    }
+    if let ports = range.ports, ports.count == 1 {
+      if isSource { chosen.sourcePort = ports.lowerBound }
+      if !isSource { chosen.destinationPort = ports.lowerBound }
+      return apply(chosen, current, isSource: isSource, packet, &environment)
+    }
+    if range.ports == nil, !isSource {
+      return apply(chosen, current, isSource: false, packet, &environment)
+    }
+    return false
+  }
+
+  private mutating func apply(
+    _ chosen: ConnectionTable.Flow, _ current: ConnectionTable.Flow, isSource: Bool,
+    _ packet: borrowing Packet, _ environment: inout Environment
+  ) -> Bool {
+    guard chosen != current else { return true }
+    environment.mapped = chosen
+    environment.flags.insert(isSource ? .sourceMapped : .destinationMapped)
+    rewrite(to: chosen, isSource: isSource, packet, &environment)
+    return true
+  }
+
+  /// Writes one end of a flow into the packet.
+  private func rewrite(
+    to flow: ConnectionTable.Flow, isSource: Bool, _ packet: borrowing Packet,
+    _ environment: inout Environment
+  ) {
+    var content = PacketContent(of: packet)
+    content.setAddress(isSource ? flow.source : flow.destination, isSource: isSource)
+    content.setPort(isSource ? flow.sourcePort : flow.destinationPort, isSource: isSource)
+    if packet.layout.transport == TransportProtocol.sctp.rawValue {
+      // The sum of SCTP is made anew over the whole segment, which is not followed.
+      let start = packet.layout.transportOffset
+      environment.alter(start + 8, start + 12)
+    }
+    environment.content = content
+  }
+
+  /// Translates a packet of a connection that is bound already, as the kernel does at this hook.
+  ///
+  /// - Returns: false where the kernel drops it, because its header is too short to be rewritten.
+  mutating func translateBound(
+    _ binding: Binding, _ packet: borrowing Packet, _ environment: inout Environment, _ hook: Hook
+  ) -> Bool {
+    let isSource = hook == .input || hook == .postrouting
+    switch binding {
+    case .none, .new: return true
+    case .boundElsewhere, .undecided:
+      alterAddresses(packet, &environment)
+      return true
+    case .bound(let index, let isReply):
+      let connection = connections[index]
+      // An answer goes back the other way: what was its destination is its source.
+      let applies =
+        isSource != isReply ? connection.isSourceMapped : connection.isDestinationMapped
+      guard applies else { return true }
+      guard let mapped = connection.mapped, tracked?.state != .known(.related),
+        !environment.flags.contains(.packetUnknown)
+      else {
+        blur(isSource: isSource, packet, &environment)
+        return true
+      }
+      guard packet.isRewritable else { return false }
+      let target = isReply ? connection.original.reversed : mapped
+      rewrite(to: target, isSource: isSource, packet, &environment)
+      return true
+    }
+  }
+}
+
+extension Packet {
+  /// Whether translation finds as much of the transport header as it wants to write.
+  ///
+  /// Source: net/netfilter/nf_nat_proto.c `l4proto_manip_pkt`; the others are checked by tracking.
+  fileprivate var isRewritable: Bool {
+    layout.transport != TransportProtocol.gre.rawValue
+      || layout.byteCount >= layout.transportOffset + 8
+  }
+}
