@@ -41,7 +41,9 @@ let package = Package(
       name: "Netfilter", dependencies: ["CLinuxShims", "CNftables", "Diagnostics", "LinuxKernel"]),
     .target(
       name: "Sandbox",
-      dependencies: ["Addresses", "LinuxKernel", "Netfilter", "Rulesets", "Simulation"]),
+      dependencies: [
+        "Addresses", "Documents", "LinuxKernel", "Netfilter", "Rulesets", "Simulation",
+      ]),
     .target(
       name: "Replay",
       dependencies: [

@@ -74,9 +74,9 @@ extension NftLowering {
           text: divertingText(name, node) ?? "\(name) \(compactText(of: node))",
           reason: "what becomes of the packet is not in the ruleset"))
     case "xt":
-      if let kind = string("type", of: node).flatMap(XtablesExtension.Kind.init(rawValue:)) {
-        extensions.append(XtablesExtension(kind: kind, name: string("name", of: node) ?? ""))
-      }
+      let kind = string("type", of: node).flatMap(XtablesExtension.Kind.init(rawValue:))
+      extensions.append(
+        XtablesExtension(kind: kind ?? .match, name: string("name", of: node) ?? ""))
       throw NotModelled(reason: Self.extensionReason)
     default: throw NotModelled(reason: "`\(name)` statements are not covered")
     }

@@ -37,6 +37,9 @@ struct HostSketch {
         own[source] = output
         others[destination] = output
         add(siblings(of: source, in: hosts), by: output)
+      case .looped:
+        own[source] = eth0
+        own[destination] = eth0
       case .through:
         others[source] = packet.input ?? eth0
         others[destination] = packet.output ?? eth0
