@@ -115,7 +115,7 @@ extension Simulator {
       case .boundFlows:
         guard translateBound(packet, &environment, hook) else { return .drop }
       case .chain(let chain, let phase):
-        self.phase = phase
+        self.phase = isReturning ? .after : phase
         let end = runChain(Int(chain), packet, &environment, hook)
         switch end {
         case .accept, .policy, .joined: continue
@@ -265,7 +265,7 @@ extension Simulator {
         ends.accepting.insert(follows)
       case .chain(let chain, let phase):
         ends.accepting.insert(follows)
-        self.phase = phase
+        self.phase = isReturning ? .after : phase
         decidingChain = chain
         explore(chain: Int(chain), packet, begins, hook: hook)
       }
@@ -281,7 +281,7 @@ extension Simulator {
         ends.drops = true
       }
     case .chain(let chain, let phase):
-      self.phase = phase
+      self.phase = isReturning ? .after : phase
       decidingChain = chain
       explore(chain: Int(chain), packet, environment, hook: hook)
     }
