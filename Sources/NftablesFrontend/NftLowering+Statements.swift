@@ -236,6 +236,12 @@ extension NftLowering {
       let value = document.member("value", of: node), let key = document.onlyMember(of: keyNode),
       let name = document.string(key.name)
     else { throw NotModelled(reason: "`mangle` has a key and a value") }
+    // `icmp code set 0` is listed as `th sport set th sport & 65280`, without what it requires.
+    if document.string(document.member("protocol", of: key.value) ?? key.value) == "th",
+      document.onlyMember(of: value) != nil
+    {
+      throw NotModelled(reason: "nft does not list whose octets are written")
+    }
     let selector = try selector(name, key.value)
     return .mangle(selector, value: expression(value, constantsAs: selector.field.type))
   }

@@ -12,6 +12,8 @@ package struct DimensionRegister: Sendable {
     case packet
     /// State that counts as either way: a limit, a quota.
     case gate
+    /// State that counts as one way, 1, though it may be the other.
+    case assumption
     /// A choice made anew for every packet, any way: `numgen`.
     case choice
     /// A value that translation keeps of what the packet carried, or will carry.

@@ -218,10 +218,25 @@ extension DimensionRegister {
     case .packetType: return whole(packetType, 8)
     case .length:
       return whole(field("meta length", domain: IntervalSet(bitWidth: 32), kind: .unknown), 32)
+    // A packet's way takes no time: what the clock says, it says to every rule.
+    case .time:
+      return whole(field("meta time", domain: IntervalSet(bitWidth: 64), kind: .unknown), 64)
+    case .day:
+      return whole(field("meta day", domain: IntervalSet(Interval(0, 6)), kind: .unknown), 8)
+    case .random:
+      return whole(field("meta random", domain: IntervalSet(bitWidth: 32), kind: .choice), 32)
+    case .userID, .groupID, .cgroup:
+      // Only packets of a socket have an owner; one that came in meets its socket after routing.
+      let isUnowned =
+        [.ingress, .prerouting, .forward].contains(context.hook)
+        || (context.hook == .postrouting && context.hasInputDevice)
+      return isUnowned ? .absent : .unknown("meta \(key.rawValue)")
+    case .realm where context.hook == .prerouting || context.hook == .ingress:
+      return .absent
     case .priority, .inputGroup, .outputGroup, .inputKind, .outputKind, .inputVRF,
       .inputVRFName,
-      .inputBridgeName, .outputBridgeName, .userID, .groupID, .cgroup, .realm, .secpath, .ipsec,
-      .secmark, .nftrace, .cpu, .random, .time, .day, .hour:
+      .inputBridgeName, .outputBridgeName, .realm, .secpath, .ipsec, .secmark, .nftrace, .cpu,
+      .hour:
       return .unknown("meta \(key.rawValue)")
     }
   }

@@ -35,7 +35,7 @@ extension Prover {
       let meaning = register[entry.dimension]
       switch meaning.kind {
       case .kept: continue
-      case .packet, .gate, .choice: state.cube.release(entry.dimension)
+      case .packet, .gate, .assumption, .choice: state.cube.release(entry.dimension)
       case .unknown:
         if register.isVariable(entry.dimension) { continue }
         // What was said of the earlier packet is not said of this one.

@@ -88,12 +88,20 @@ extension DimensionRegister {
       if let set = state.arrived(dimension) { cube.assign(set, to: dimension) }
     }
     for entry in state.cube.furtherEntries
-    where [.choice, .kept].contains(self[entry.dimension].kind) {
+    where [.assumption, .choice, .kept].contains(self[entry.dimension].kind) {
       cube.release(entry.dimension)
     }
     // What the connection table said is the host's, and may itself rest on something unknown.
     cube.assign(ConnectionBits.every, to: .connectionState)
     return cube
+  }
+
+  /// The assumptions that packets go against.
+  func brokenAssumptions(of state: PacketState) -> [String] {
+    state.cube.furtherEntries.compactMap { entry in
+      let meaning = self[entry.dimension]
+      return meaning.kind == .assumption && !entry.set.contains(1) ? meaning.name : nil
+    }
   }
 
   /// Why what is said of a leaf is not known.
@@ -138,7 +146,7 @@ extension DimensionRegister {
 
 extension Flow.Expectation {
   /// Whether a fate is what was expected.
-  func accepts(_ fate: Leaf.Fate) -> Bool {
+  package func accepts(_ fate: Leaf.Fate) -> Bool {
     switch (self, fate) {
     case (.allow, .accepted): true
     case (.deny, .dropped), (.deny, .rejected), (.drop, .dropped): true

@@ -19,6 +19,8 @@ extension Prover {
     var budget = Prover.budget
     /// Whether every part is wanted as it is, with the rules that decide it.
     var keepsParts = false
+    /// The place of the last hop of the whole way, where only its first hops are asked about.
+    var lastPlace = 0
     /// Whether what becomes of the connection on its way matters to later packets of it.
     var keepsArrivals = false
   }
@@ -169,7 +171,7 @@ extension Prover {
         walk.finish(
           state, .accepted, last?.firewall == hops.last?.firewall ? last?.location : nil,
           &collector, register)
-        if question.keepsArrivals {
+        if question.keepsArrivals, register.brokenAssumptions(of: state).isEmpty {
           collector.arrivals.append(Departure(state: state, hops: hops))
         }
       }

@@ -93,8 +93,12 @@ package struct Prover: Sendable {
     let judgement = first.judgement(
       wanting: flow.expectation.accepts, register, in: path.family)
     proof.observe(first)
+    proof.assume(first, for: judgement, of: flow.expectation)
     proof.add(
       FlowProof.Finding(path: path, phase: .first, judgement: judgement), register)
+    if case .fails(let leaf) = judgement, !restsOnGates(leaf, question, flow) {
+      proof.forgetGates()
+    }
     guard mustWork, case .holds = judgement, flow.state == .new else { return }
     guard transport.hasAnswer else { return }
 
@@ -102,6 +106,26 @@ package struct Prover: Sendable {
     guard !proof.isDecided, var further = question.further else { return }
     further.keepsArrivals = false
     _ = judge(further, flow, after: answers, &proof)
+  }
+
+  /// Whether a counterexample is one only while limits and quotas are as it says.
+  private mutating func restsOnGates(
+    _ leaf: Leaf, _ question: PhaseQuestion, _ flow: Flow
+  ) -> Bool {
+    let gates = leaf.state.cube.furtherEntries.contains {
+      register[$0.dimension].kind == .gate && $0.set != register[$0.dimension].domain
+    }
+    guard gates else { return false }
+    let witness = Witness(leaf, in: question.path.family)
+    var alone = question
+    alone.path.sources = IntervalSet(witness.source.rawValue)
+    alone.path.destinations = IntervalSet(witness.destination.rawValue)
+    alone.transport.protocols = IntervalSet(UInt128(witness.transport.rawValue))
+    alone.transport.word0 = IntervalSet(UInt128(witness.word0))
+    alone.transport.word1 = IntervalSet(UInt128(witness.word1))
+    alone.keepsParts = true
+    let fates = follow(alone)
+    return fates.overflow != nil || fates.doubtful.contains { flow.expectation.accepts($0.fate) }
   }
 
   /// Whether later packets of a connection follow what became of the first: where connections are
@@ -120,9 +144,9 @@ package struct Prover: Sendable {
       earlier.keptArrivals
       ? follow(question, from: followers(of: earlier.arrivals, question)) : follow(question)
     fates.keptArrivals = question.keepsArrivals
-    proof.assume(fates)
     let judgement = fates.judgement(
       wanting: flow.expectation.accepts, register, in: question.path.family)
+    proof.assume(fates, for: judgement, of: flow.expectation)
     proof.add(
       FlowProof.Finding(path: question.path, phase: question.phase, judgement: judgement),
       register)
@@ -168,7 +192,6 @@ package struct FlowProof: Sendable {
     sawAccepted = sawAccepted || collector.accepted != nil
     sawDropped = sawDropped || collector.dropped != nil
     sawRejected = sawRejected || !collector.rejected.isEmpty
-    assume(collector)
   }
 
   private mutating func observe(_ fate: Leaf.Fate) {
@@ -180,9 +203,17 @@ package struct FlowProof: Sendable {
     }
   }
 
-  mutating func assume(_ collector: FateCollector) {
+  /// Forgets what the counterexample takes limits and quotas to be: it does not matter.
+  mutating func forgetGates() { finding?.names.removeAll { $0.kind == .gate } }
+
+  /// Notes what an answer rests on besides the packets.
+  mutating func assume(
+    _ collector: FateCollector, for judgement: Judgement, of expectation: Flow.Expectation
+  ) {
     isTooComplex = isTooComplex || collector.overflow != nil
-    for assumption in collector.assumptions where !assumptions.contains(assumption) {
+    let fails = if case .fails = judgement { true } else { false }
+    for assumption in collector.assumptions(where: { expectation.accepts($0) == fails })
+    where !assumptions.contains(assumption) {
       assumptions.append(assumption)
     }
   }

@@ -312,12 +312,16 @@ extension RulesetWalk {
     let usual = gate.passesWhenNotExceeded
     switch (gates, usual) {
     case (.notExceeded, let passes?):
-      collector.assume("\(gate.text) not exceeded")
-      if passes {
-        perform(rest, on: state, &run, &running, &collector, &register)
-      } else {
-        run.next.append(state)
-      }
+      let isKept = register.variable(
+        "\(gate.text) not exceeded", valueCount: 2, kind: .assumption)
+      var usual = state
+      usual.cube.assign(IntervalSet(1), to: isKept)
+      var exceeded = state
+      exceeded.cube.assign(IntervalSet(0), to: isKept)
+      run.next.append(passes ? exceeded : usual)
+      perform(
+        rest, on: passes ? usual : exceeded, &run, &running, &collector, &register)
+      run.mayMerge = true
     case (.notExceeded, nil), (.either, _), (.unknown, _):
       let kind: DimensionRegister.Kind = gates == .either && usual != nil ? .gate : .unknown
       let name = kind == .gate ? gate.text + (usual == true ? "" : " exceeded") : gate.text

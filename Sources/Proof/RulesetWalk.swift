@@ -9,7 +9,7 @@ package import Rulesets
 package struct RulesetWalk: Sendable {
   /// How gates (`limit`, `quota`) count.
   package enum GatePolicy: Hashable, Sendable {
-    /// Nothing is exceeded; each gate met becomes an assumption.
+    /// Nothing is exceeded; what rests on that is an assumption.
     case notExceeded
     /// Either way, packet by packet.
     case either
@@ -151,7 +151,8 @@ package struct RulesetWalk: Sendable {
   ) {
     collector.take(
       Leaf(state: state, fate: fate, firewall: firewall, location: location),
-      isDefinite: !register.restsOnUnknown(state))
+      isDefinite: !register.restsOnUnknown(state),
+      against: register.brokenAssumptions(of: state))
   }
 
   /// Takes packets past the end of a base chain's verdict.

@@ -33,7 +33,7 @@ struct WitnessBytes {
       switch field.kind {
       case .packet: break
       // What nobody knows and what counts as either way is no part of a packet.
-      case .unknown, .gate: continue
+      case .unknown, .gate, .assumption: continue
       // What translation keeps is another packet's.
       case .kept: continue
       case .choice: return .impossible("rests on the choice of \(field.name)")

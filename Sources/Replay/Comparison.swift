@@ -32,10 +32,11 @@ struct Comparison {
       between = .modelAndKernel
       summary =
         "\(first.hook): the model \(Self.words(first.model)), the kernel \(Self.words(first.kernel))"
-    } else if let fate = packet.fate, !prediction.fulfils(fate) {
+    } else if !prediction.fulfils(packet.proved) {
       between = .proofAndModel
       summary =
-        "it is proved to be \(fate.word), but the model and the kernel say \(prediction.word)"
+        "it is proved to be \(packet.proved.words), but the model and the kernel say"
+        + " \(prediction.verdict.name)"
     } else {
       return nil
     }
@@ -69,8 +70,15 @@ struct Comparison {
   }
 }
 
-extension Prediction {
-  fileprivate var word: String { verdict.name }
+extension WitnessPacket.Proved {
+  fileprivate var words: String {
+    switch self {
+    case .fate(let fate): fate.word
+    case .expected(let expectation): "as expected, which is \(expectation.text)"
+    case .unexpected(let expectation): "other than expected, which is \(expectation.text)"
+    case .nothing: "anything"
+    }
+  }
 }
 
 extension Leaf.Fate {

@@ -16,7 +16,7 @@ struct LoadedRules: ~Copyable {
   ///
   /// Sets, counters and limits are as the ruleset says, and the connection table is empty.
   ///
-  /// - Throws: ``SandboxError/rejected(words:)``; no ruleset is loaded then.
+  /// - Throws: ``SandboxError/rejected(_:)``; no ruleset is loaded then.
   mutating func replace(with ruleset: [UInt8]) throws(SandboxError) {
     try clear()
     do throws(SandboxError) {
@@ -26,6 +26,28 @@ struct LoadedRules: ~Copyable {
       try clear()
       throw error
     }
+  }
+
+  /// Loads the objects of a listing one by one, for as long as that goes.
+  ///
+  /// - Returns: The number of the first that is refused, and nft's words; nil where none is.
+  /// - Throws: ``SandboxError`` where it could not be tried.
+  mutating func firstRefused(
+    of objects: [ArraySlice<UInt8>]
+  ) throws(SandboxError) -> (number: Int, words: String)? {
+    try clear()
+    var refused: (Int, String)?
+    for (number, object) in objects.enumerated() {
+      do throws(SandboxError) {
+        try load(ListingOrder.listing([object]))
+      } catch {
+        guard case .rejected(let rejection) = error else { throw error }
+        refused = (number, rejection.words)
+        break
+      }
+    }
+    try clear()
+    return refused
   }
 
   /// Removes all tables and all connections.
@@ -49,7 +71,7 @@ struct LoadedRules: ~Copyable {
   private mutating func load(_ ruleset: [UInt8]) throws(SandboxError) {
     switch loader.load(ruleset) {
     case .loaded: return
-    case .rejected(let words): throw .rejected(words: words)
+    case .rejected(let words): throw .rejected(RulesetRejection(words: words))
     case .outOfMemory: throw .childFailed(reason: "out of memory")
     }
   }

@@ -73,6 +73,23 @@ private struct KeptSandbox: ~Copyable {
           $0.write(verdict.left)
         }
       }
+    case .interface:
+      var reader = OctetReader(bytes: content)
+      let name = reader.name()
+      guard reader.isComplete else { throw .childFailed(reason: "a name is not understood") }
+      try network?.addIdle(name)
+      return done
+    case .objects:
+      var reader = OctetReader(bytes: content)
+      var objects: [ArraySlice<UInt8>] = []
+      for _ in 0..<reader.count() { objects.append(reader.octets()) }
+      guard reader.isComplete else { throw .childFailed(reason: "objects are not understood") }
+      let refused = try rules?.firstRefused(of: objects)
+      return SandboxMessage.message(SandboxMessage.Status.done.rawValue) {
+        guard let refused else { return }
+        $0.write(UInt32(refused.number))
+        $0.write(refused.words)
+      }
     case nil: throw .childFailed(reason: "a request of kind \(kind)")
     }
   }

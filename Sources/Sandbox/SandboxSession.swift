@@ -1,4 +1,7 @@
+internal import Addresses
 internal import LinuxKernel
+internal import Netfilter
+package import Rulesets
 package import Simulation
 
 /// A sandbox that is kept: one ruleset after the other, any number of packets.
@@ -70,18 +73,91 @@ package struct SandboxSession: ~Copyable, Sendable {
   /// Loads a ruleset in the place of the one before.
   ///
   /// A sandbox that has ended, as libnftables makes it do on some rulesets, is started anew.
+  /// Interfaces that the ruleset wants to be there and the host lacks are added; they are down, and
+  /// nothing comes in by them.
   ///
-  /// - Parameter ruleset: nft commands, or what `nft -j list ruleset` prints.
-  /// - Throws: ``SandboxError/rejected(words:)`` or ``SandboxError/crashed(signal:words:)`` where
+  /// - Parameters:
+  ///   - ruleset: nft commands, or what `nft -j list ruleset` prints.
+  ///   - model: The same as the model has it. A listing that nft does not take back, which it does
+  ///     not of all that it lists, is then printed as text, if the model covers all of it.
+  /// - Throws: ``SandboxError/rejected(_:)`` or ``SandboxError/crashed(signal:words:)`` where
   ///   it cannot be loaded; then there is none.
-  package mutating func load(_ ruleset: [UInt8]) throws(SandboxError) {
+  package mutating func load(
+    _ ruleset: [UInt8], model: Ruleset? = nil
+  ) throws(SandboxError) {
     hasRuleset = false
-    if child == nil || isStale { try start() }
-    _ = try ask(
-      SandboxMessage.message(SandboxMessage.Request.ruleset.rawValue) {
-        $0.append(ruleset)
-      })
+    let listing = ListingOrder(ruleset)
+    do throws(SandboxError) {
+      try load(bytes: listing?.bytes ?? ruleset, listing)
+    } catch {
+      switch error {
+      case .rejected, .crashed: break
+      default: throw error
+      }
+      guard listing != nil, let model, RulesetPrinter.gaps(in: model).isEmpty else { throw error }
+      do throws(SandboxError) {
+        try load(bytes: Array(RulesetPrinter().text(of: model).utf8), nil)
+      } catch .rejected {
+        // The listing is what the user knows.
+        throw error
+      }
+    }
     hasRuleset = true
+  }
+
+  /// Loads a ruleset, and gives it the interfaces that it lacks as long as that helps.
+  private mutating func load(
+    bytes: [UInt8], _ listing: ListingOrder?
+  ) throws(SandboxError) {
+    var given: Set<String> = []
+    while true {
+      if child == nil || isStale { try start() }
+      let rejection: RulesetRejection
+      do throws(SandboxError) {
+        _ = try ask(
+          SandboxMessage.message(SandboxMessage.Request.ruleset.rawValue) { $0.append(bytes) })
+        return
+      } catch {
+        guard case .rejected(let found) = error else { throw error }
+        rejection = if let listing { try located(found, in: listing) } else { found }
+      }
+      let missing = Set(Self.missingInterfaces(rejection, isListing: listing != nil, bytes))
+        .subtracting(given)
+      guard !missing.isEmpty else { throw .rejected(rejection) }
+      for name in missing.sorted().compactMap({ InterfaceName($0) }) {
+        _ = try ask(
+          SandboxMessage.message(SandboxMessage.Request.interface.rawValue) { $0.write(name) })
+      }
+      given.formUnion(missing)
+    }
+  }
+
+  private static func missingInterfaces(
+    _ rejection: RulesetRejection, isListing: Bool, _ bytes: [UInt8]
+  ) -> [String] {
+    if rejection.reason == "Interface does not exist" {
+      if isListing { return DeviceNames.strings(in: rejection.statement ?? "") }
+      return NftMessage.parse(rejection.words).compactMap(\.missingInterface)
+    }
+    guard rejection.reason.hasSuffix("No such file or directory") else { return [] }
+    return DeviceNames.devices(in: String(decoding: bytes, as: UTF8.self))
+  }
+
+  /// Finds the object of a listing that is refused, of which nft says nothing.
+  private mutating func located(
+    _ rejection: RulesetRejection, in listing: ListingOrder
+  ) throws(SandboxError) -> RulesetRejection {
+    let answer = try ask(
+      SandboxMessage.message(SandboxMessage.Request.objects.rawValue) {
+        $0.write(UInt32(listing.objects.count))
+        for object in listing.objects { $0.write(Array(object)) }
+      })
+    guard !answer.isEmpty else { return rejection }
+    var reader = OctetReader(bytes: answer)
+    let number = Int(reader.number())
+    guard listing.objects.indices.contains(number) else { return rejection }
+    return RulesetRejection(
+      words: reader.text(), statement: String(decoding: listing.objects[number], as: UTF8.self))
   }
 
   /// Sends packets through the ruleset, one after the other.

@@ -56,6 +56,24 @@ struct VirtualNetwork: ~Copyable {
     }
   }
 
+  /// Adds an interface that has no address and stays down; rules can name it.
+  func addIdle(_ name: InterfaceName) throws(SandboxError) {
+    // RTM_NEWLINK; NLM_F_EXCL | NLM_F_CREATE.
+    var message = NetlinkMessage(type: 16, flags: 0x600)
+    Self.appendLink(&message, index: 0)
+    message.attribute(3, Array(name.description.utf8) + [0])  // IFLA_IFNAME
+    message.attribute(18) { information in  // IFLA_LINKINFO
+      information.attribute(1, Array("veth".utf8))  // IFLA_INFO_KIND
+    }
+    do throws(Errno) {
+      try routing.perform(message)
+    } catch  where error == .alreadyExists {
+      return
+    } catch {
+      throw .failed(step: "adding interface \(name)", error)
+    }
+  }
+
   private func index(of name: InterfaceName) throws(SandboxError) -> UInt32 {
     if name == InterfacePlan.loopback { return 1 }
     guard let entry = plan[name] else { throw .unknownInterface(name.description) }

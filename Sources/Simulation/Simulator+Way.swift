@@ -220,6 +220,9 @@ extension Simulator {
     case .undecided(let why): return way.ended(.unknown, why)
     }
     if let end = enter(.prerouting, packet, &way) { return end }
+    if packet.layout.isFragment, packet.layout.isIPv4 {
+      return way.ended(.drop, "a fragment is kept until the others have come")
+    }
     if let end = enter(.input, packet, &way) { return end }
     return way.ended(.accept, "delivered")
   }

@@ -12,6 +12,8 @@ struct Tally {
   var proved = 0
   var provedUnknown = 0
   var disagreements = 0
+  /// Rulesets with a disagreement.
+  var disagreeing = 0
   var failures: [String: Int] = [:]
   var refused: [String: Int] = [:]
 
@@ -26,6 +28,7 @@ struct Tally {
     proved += other.proved
     provedUnknown += other.provedUnknown
     disagreements += other.disagreements
+    disagreeing += other.disagreeing
     failures.merge(other.failures, uniquingKeysWith: +)
     refused.merge(other.refused, uniquingKeysWith: +)
   }
@@ -48,7 +51,7 @@ struct Tally {
     for (failure, count) in failures.sorted(by: { $0.value > $1.value }).prefix(10) {
       lines.append("failed          \(count)  \(failure)")
     }
-    lines.append("disagreements   \(disagreements)")
+    lines.append("disagreements   \(disagreements), in \(disagreeing) rulesets")
     return lines.joined(separator: "\n")
   }
 }

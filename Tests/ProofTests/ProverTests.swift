@@ -272,6 +272,21 @@ struct ProverTests {
     #expect(outcome.message.hasSuffix("but never as expected"))
   }
 
+  /// An answer names the limits that it rests on, and no others.
+  @Test(arguments: [
+    ("any -> hosts 100 tcp expect allow", ["limit rate 5/minute burst 5 packets not exceeded"]),
+    ("any -> hosts 101 tcp expect allow", []),
+    ("any -> hosts 102 tcp expect allow", []),
+    ("any -> hosts 103 tcp expect allow", ["ct count over 20 not exceeded"]),
+    ("any -> hosts 100 tcp expect deny", ["limit rate 5/minute burst 5 packets not exceeded"]),
+    ("any -> hosts 101 tcp expect deny", []),
+  ])
+  func `names the state that an answer rests on`(line: String, assumptions: [String]) throws {
+    let outcome = try ProofFixture.answer(line, on: "gates")
+    #expect(outcome.assumptions == assumptions, "\(outcome.code)")
+    #expect(outcome.status == (line.hasSuffix("allow") ? .passed : .failed))
+  }
+
   /// Each host has a connection table of its own: what one does not track the other may.
   @Test(arguments: [
     (53, "passed verdict.allow"), (54, "failed verdict.answer-drop"), (55, "passed verdict.allow"),
