@@ -158,6 +158,7 @@ struct FixedReasons: Sendable {
   let bound: Int32
   let mark: Int32
   let translated: Int32
+  let listedAlike: Int32
 
   init(adding program: inout Program) {
     budget = program.reason("too many alternatives to follow")
@@ -176,6 +177,8 @@ struct FixedReasons: Sendable {
     tracking = program.reason("whether connections are tracked is not known")
     bound = program.reason("the flow may be translated already")
     translated = program.reason("its addresses were rewritten, and the new way is not followed")
+    listedAlike = program.reason(
+      "nft lists the rule alike whether it tests for IPv4 or IPv6 or does not")
     mark = program.reason("the mark was set to a value that is not known")
   }
 }
