@@ -36,7 +36,7 @@ struct Comparison {
     rulesets += 1
     // A proof holds for every time, so what packets did to sets before is not known to either.
     var simulator = Simulator(Program(ruleset))
-    simulator.doubtDynamicSets()
+    simulator.doubtState()
     var walk = RulesetWalk(ruleset)
     var register = DimensionRegister()
     var source = PacketSource(
