@@ -27,7 +27,7 @@ let package = Package(
     .target(
       name: "Proof",
       dependencies: [
-        "Addresses", "Diagnostics", "Outcomes", "PacketSets", "Rulesets", "Scenarios",
+        "Addresses", "Diagnostics", "Outcomes", "PacketSets", "Rulesets", "Scenarios", "Wire",
       ]),
     .target(
       name: "Simulation",
@@ -41,7 +41,15 @@ let package = Package(
       name: "Netfilter", dependencies: ["CLinuxShims", "CNftables", "Diagnostics", "LinuxKernel"]),
     .target(
       name: "Sandbox",
-      dependencies: ["Addresses", "LinuxKernel", "Netfilter", "Rulesets", "Simulation"]),
+      dependencies: [
+        "Addresses", "Documents", "LinuxKernel", "Netfilter", "Rulesets", "Simulation",
+      ]),
+    .target(
+      name: "Replay",
+      dependencies: [
+        "Addresses", "Documents", "LinuxKernel", "Outcomes", "Proof", "Rulesets", "Sandbox",
+        "Scenarios", "Simulation", "Wire",
+      ]),
 
     // Layer 5: the tool.
     .target(name: "Reports", dependencies: ["Diagnostics", "Documents", "Outcomes"]),
@@ -49,7 +57,7 @@ let package = Package(
       name: "CommandLineTool",
       dependencies: [
         "Addresses", "Diagnostics", "Documents", "LinuxKernel", "Netfilter", "NftablesFrontend",
-        "Outcomes", "Proof", "Reports", "Rulesets", "Sandbox", "Scenarios", "Simulation",
+        "Outcomes", "Proof", "Replay", "Reports", "Rulesets", "Sandbox", "Scenarios", "Simulation",
       ]),
     .executableTarget(name: "portproof", dependencies: ["CommandLineTool", "LinuxKernel"]),
 
@@ -58,7 +66,7 @@ let package = Package(
       name: "Benchmarks",
       dependencies: [
         "Addresses", "Diagnostics", "NftablesFrontend", "portproof", "Proof", "Rulesets",
-        "Scenarios", "Simulation", "TestSupport", "Wire",
+        "Sandbox", "Scenarios", "Simulation", "TestSupport", "Wire",
       ], path: "Tests/Benchmarks", exclude: ["z3-referee.py"]),
 
     // The two programs over one model, held against each other: `swift run -c release Agreement`.
@@ -68,6 +76,21 @@ let package = Package(
         "Addresses", "Diagnostics", "NftablesFrontend", "Proof", "Rulesets", "Simulation",
         "TestSupport",
       ], path: "Tests/Agreement"),
+
+    // Kernel, simulator and prover, held against each other on drawn rulesets:
+    // `swift run -c release Fuzz`.
+    .executableTarget(
+      name: "Fuzz",
+      dependencies: [
+        "Addresses", "Diagnostics", "KernelComparison", "LinuxKernel", "Netfilter",
+        "NftablesFrontend", "Rulesets", "Sandbox", "Simulation", "TestSupport", "Wire",
+      ], path: "Tests/Fuzz"),
+    .target(
+      name: "KernelComparison",
+      dependencies: [
+        "Addresses", "Diagnostics", "NftablesFrontend", "Proof", "Rulesets", "Sandbox", "Simulation",
+        "TestSupport", "Wire",
+      ], path: "Tests/KernelComparison"),
 
     // What several tests use.
     .target(name: "TestSupport", path: "Tests/TestSupport"),
@@ -94,7 +117,8 @@ let package = Package(
     .testTarget(
       name: "NftablesFrontendTests",
       dependencies: [
-        "Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Rulesets", "TestSupport",
+        "Addresses", "Diagnostics", "Documents", "LinuxKernel", "Netfilter", "NftablesFrontend",
+        "portproof", "Rulesets", "TestSupport",
       ]),
     .testTarget(
       name: "ScenariosTests",
@@ -110,10 +134,17 @@ let package = Package(
         "Sandbox", "Simulation", "TestSupport", "Wire", "portproof",
       ]),
     .testTarget(
+      name: "ReplayTests",
+      dependencies: [
+        "Addresses", "Diagnostics", "LinuxKernel", "Netfilter", "NftablesFrontend", "Outcomes",
+        "Proof",
+        "Replay", "Rulesets", "Sandbox", "Scenarios", "portproof",
+      ]),
+    .testTarget(
       name: "CommandLineToolTests",
       dependencies: [
-        "Addresses", "CommandLineTool", "Diagnostics", "LinuxKernel", "Outcomes", "Rulesets",
-        "Scenarios",
+        "Addresses", "CommandLineTool", "Diagnostics", "LinuxKernel", "Outcomes", "Replay",
+        "Rulesets", "Scenarios", "Simulation", "portproof",
       ]),
     .testTarget(name: "EndToEndTests", dependencies: ["LinuxKernel", "portproof"]),
     .testTarget(

@@ -6,6 +6,7 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,6 +37,11 @@ int portproof_pipe(int *reader, int *writer, int size) {
 }
 
 int portproof_make_temporary(char *path) { return mkostemp(path, O_CLOEXEC); }
+
+ptrdiff_t portproof_find(const void *bytes, size_t count, const void *needle, size_t length) {
+  const char *found = memmem(bytes, count, needle, length);
+  return found == NULL ? -1 : found - (const char *)bytes;
+}
 
 int portproof_unshare_user(void) { return unshare(CLONE_NEWUSER) == 0 ? 0 : errno; }
 
@@ -57,6 +64,39 @@ int portproof_limit_resources(uint64_t memory_bytes, uint64_t processor_seconds)
   if (status == 0) status = limit(RLIMIT_AS, memory_bytes);
   if (status == 0) status = limit(RLIMIT_CPU, processor_seconds);
   return status;
+}
+
+int portproof_limit_memory(uint64_t bytes) {
+  int status = limit(RLIMIT_CORE, 0);
+  return status == 0 ? limit(RLIMIT_AS, bytes) : status;
+}
+
+static int peers[2];
+
+static void *await_hangup(void *unused) {
+  // Nothing but a hangup or an error wakes it: requests are not its business.
+  struct pollfd ends[2] = {{.fd = peers[0]}, {.fd = peers[1]}};
+  for (;;) {
+    if (poll(ends, 2, -1) > 0) _exit(0);
+  }
+  return unused;
+}
+
+int portproof_end_with_peer(int input, int output) {
+  peers[0] = input;
+  peers[1] = output;
+  pthread_t thread;
+  int status = pthread_create(&thread, NULL, await_hangup, NULL);
+  if (status == 0) pthread_detach(thread);
+  return status;
+}
+
+int portproof_socket_pair(int *one, int *other) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return errno;
+  *one = ends[0];
+  *other = ends[1];
+  return 0;
 }
 
 int portproof_terminal_columns(int descriptor) {

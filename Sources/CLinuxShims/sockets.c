@@ -25,10 +25,17 @@ int portproof_open_netlink(int protocol, int patience, int *descriptor) {
   if (result < 0) return errno;
   // As much as the system lets this user have; less is noticed when a message is lost.
   int room = 1 << 24;
-  (void)setsockopt(result, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+  if (setsockopt(result, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0)
+    (void)setsockopt(result, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
   struct timeval time = {.tv_sec = patience / 1000, .tv_usec = patience % 1000 * 1000};
   return keep(result, setsockopt(result, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) == 0,
               descriptor);
+}
+
+int portproof_receive_room(int descriptor) {
+  int room = 0;
+  socklen_t length = sizeof room;
+  return getsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &room, &length) == 0 ? room : 0;
 }
 
 int portproof_open_link(int *descriptor) {
@@ -40,10 +47,34 @@ int portproof_open_link(int *descriptor) {
               descriptor);
 }
 
-int portproof_send_frame(int descriptor, unsigned interface, const uint8_t *bytes, size_t size) {
-  struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = (int)interface};
-  const struct sockaddr *target = (const struct sockaddr *)&address;
-  return sendto(descriptor, bytes, size, 0, target, sizeof address) >= 0 ? 0 : errno;
+int portproof_send_frames(int descriptor, const uint8_t *bytes, const struct portproof_frame *frames,
+                          size_t count, size_t *sent) {
+  enum { most = 64 };
+  struct mmsghdr messages[most];
+  struct iovec parts[most];
+  struct sockaddr_ll targets[most];
+  *sent = 0;
+  while (*sent < count) {
+    unsigned number = count - *sent < most ? (unsigned)(count - *sent) : most;
+    memset(messages, 0, number * sizeof *messages);
+    memset(targets, 0, number * sizeof *targets);
+    for (unsigned i = 0; i < number; i++) {
+      const struct portproof_frame *frame = &frames[*sent + i];
+      targets[i].sll_family = AF_PACKET;
+      targets[i].sll_ifindex = (int)frame->interface;
+      parts[i].iov_base = (void *)(bytes + frame->offset);
+      parts[i].iov_len = frame->size;
+      messages[i].msg_hdr.msg_name = &targets[i];
+      messages[i].msg_hdr.msg_namelen = sizeof targets[i];
+      messages[i].msg_hdr.msg_iov = &parts[i];
+      messages[i].msg_hdr.msg_iovlen = 1;
+    }
+    // What is wrong with a message that is not the first is told by the next call.
+    int result = sendmmsg(descriptor, messages, number, 0);
+    if (result < 0) return errno;
+    *sent += (size_t)result;
+  }
+  return 0;
 }
 
 int portproof_open_raw(int is_ipv6, int *descriptor) {

@@ -111,6 +111,11 @@ enum ArgumentParser {
       return ""
     }
     guard let value = attached ?? rest.popFirst() else { throw missingValue(option, in: row) }
+    if case .number(let range) = option.value {
+      guard let number = Int(value), range.contains(number) else {
+        throw wrongNumber(option, value, range)
+      }
+    }
     guard let allowed = option.value.words(in: row) else { return value }
     let word: String
     if option.value == .formatAndFile {
@@ -145,7 +150,7 @@ extension ValueKind {
   /// The words that are allowed, or that have to stand before `=`; nil for free text.
   func words(in row: CommandRow) -> [String]? {
     switch self {
-    case .none, .file, .text: nil
+    case .none, .file, .folder, .number, .text: nil
     case .oneOf(let words): words
     case .format, .formatAndFile: row.formats.map(\.rawValue)
     }
@@ -156,6 +161,8 @@ extension ValueKind {
     switch self {
     case .none: nil
     case .file: "FILE"
+    case .folder: "DIR"
+    case .number: "N"
     case .oneOf(let words): words.joined(separator: "|")
     case .format: row.formats.map(\.rawValue).joined(separator: "|")
     case .formatAndFile: "FORMAT=FILE"
@@ -241,6 +248,14 @@ private func wrongValue(_ option: OptionRow, _ word: String, _ allowed: [String]
   Diagnostic(
     "usage.wrong-value", .error, "'--\(option.name.rawValue)' cannot be '\(word)'", at: nil,
     help: choice(word, allowed))
+}
+
+private func wrongNumber(
+  _ option: OptionRow, _ word: String, _ range: ClosedRange<Int>
+) -> Diagnostic {
+  Diagnostic(
+    "usage.wrong-value", .error, "'--\(option.name.rawValue)' cannot be '\(word)'", at: nil,
+    help: "a whole number from \(range.lowerBound) to \(range.upperBound)")
 }
 
 private func choice(_ word: String, _ allowed: [String]) -> String {

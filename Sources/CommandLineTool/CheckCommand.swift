@@ -1,6 +1,7 @@
 internal import Diagnostics
 internal import LinuxKernel
 internal import Outcomes
+internal import Replay
 internal import Rulesets
 internal import Scenarios
 
@@ -12,13 +13,14 @@ struct CheckCommand {
   static let row = CommandRow(
     name: "check", summary: "prove every line of scenario files", operands: [.scenarios],
     options: [
-      .firewall, .ruleset, .live, .only, .failOn, .inconclusive, .report, .junitProfile, .verbose,
-      .noProgress,
+      .firewall, .ruleset, .live, .only, .replay, .replayPackets, .bundle, .failOn, .inconclusive,
+      .report, .junitProfile, .verbose, .noProgress,
     ], formats: [.terminal, .json, .junit],
     examples: [
       ("portproof check cluster.scn", "against the firewalls that the scenario names"),
       ("portproof check node.scn --ruleset fw.json", "against the output of `nft -j list ruleset`"),
       ("portproof check node.scn --live --report junit=report.xml", "against this machine, in CI"),
+      ("portproof check cluster.scn --replay", "and see whether the kernel agrees"),
     ])
 
   /// What a proof needs to know.
@@ -26,6 +28,8 @@ struct CheckCommand {
     var plan: ScenarioPlan
     /// By the names of the plan's firewalls.
     var rulesets: [String: Ruleset]
+    /// What the rulesets were read from, by the same names.
+    var originals: [String: [UInt8]] = [:]
     var sources: SourceMap
   }
 
@@ -40,7 +44,13 @@ struct CheckCommand {
     self.console = console
   }
 
-  func run(proving prove: Answering) -> RunStatus {
+  /// Runs the command.
+  ///
+  /// - Parameters:
+  ///   - prove: Answers the lines.
+  ///   - replay: Puts packets of the answers to the kernel, where that is asked.
+  /// - Returns: The exit status; reports are written.
+  func run(proving prove: Answering, replaying replay: Replay = Replay()) -> RunStatus {
     let started = Clocks.monotonic
     var run = RunOutcome(
       toolVersion: Tool.version, claims: [], startedAt: Clocks.wallSeconds, seconds: 0,
@@ -55,6 +65,10 @@ struct CheckCommand {
       run.claims = prove(question) { Interruption.isRequested }
       if Interruption.isRequested {
         throw Stop(status: .interrupted, reason: "interrupted")
+      }
+      if arguments.has(.replay) {
+        let step = ReplayStep(arguments: arguments, console: console, replay: replay)
+        run.replay = step.run(question, &run.claims)
       }
       status = output.status(of: run)
     } catch {
@@ -93,7 +107,8 @@ struct CheckCommand {
           name: "firewall.\(firewall.name)",
           value: firewall.path.map { "\(firewall.kind) \($0)" } ?? firewall.kind))
     }
-    return Question(plan: plan, rulesets: rulesets, sources: sources)
+    return Question(
+      plan: plan, rulesets: rulesets, originals: loading.originals, sources: sources)
   }
 
   /// Keeps the lines that `--only` asks for; nothing to check is an error, not a success.

@@ -46,7 +46,9 @@ private var bashCompletions: String {
         text += "\"\(words.joined(separator: " "))\" -- \"$current\")); return ;;\n"
       case .file:
         text += "        --\(name.rawValue)) COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n"
-      case .formatAndFile, .text: text += "        --\(name.rawValue)) return ;;\n"
+      case .folder:
+        text += "        --\(name.rawValue)) COMPREPLY=($(compgen -d -- \"$current\")); return ;;\n"
+      case .formatAndFile, .number, .text: text += "        --\(name.rawValue)) return ;;\n"
       }
     }
     text += "      esac\n      case $current in\n        -*) COMPREPLY=($(compgen -W "
@@ -97,7 +99,8 @@ private func zshValue(_ value: ValueKind, _ row: CommandRow, _ name: String? = n
   case .file: return ":\(name):_files"
   case .oneOf, .format:
     return ":value:(\((value.words(in: row) ?? []).joined(separator: " ")))"
-  case .formatAndFile, .text: return ":\(zshEscaped(name)): "
+  case .folder: return ":\(name):_files -/"
+  case .formatAndFile, .number, .text: return ":\(zshEscaped(name)): "
   }
 }
 
@@ -146,7 +149,8 @@ private func fishValue(_ value: ValueKind, _ row: CommandRow) -> String {
   case .file: " -r -F"
   case .oneOf, .format:
     " -x -a '\((value.words(in: row) ?? []).joined(separator: " "))'"
-  case .formatAndFile, .text: " -x"
+  case .folder: " -x -a '(__fish_complete_directories)'"
+  case .formatAndFile, .number, .text: " -x"
   }
 }
 

@@ -2,6 +2,8 @@ internal import Diagnostics
 internal import Documents
 internal import LinuxKernel
 internal import Netfilter
+internal import Outcomes
+internal import Replay
 
 /// `doctor`: what this machine can do, and what to change where it cannot.
 struct DoctorCommand {
@@ -29,7 +31,7 @@ struct DoctorCommand {
   }
 
   func run() throws(Diagnostic) -> RunStatus {
-    let findings = [liveReading, textReading]
+    let findings = [liveReading, textReading, sandbox]
     switch arguments[.format].flatMap(Format.init) ?? .terminal {
     case .json: try console.write(json(findings))
     case .terminal, .junit: try console.write(text(findings))
@@ -67,6 +69,19 @@ struct DoctorCommand {
     } catch {
       return Finding(name: name, isWorking: false, detail: error.description, help: error.help)
     }
+  }
+
+  /// Whether answers can be put to the kernel: by putting two packets to it.
+  private var sandbox: Finding {
+    let name = "sandbox"
+    guard let obstacle = SandboxProbe.obstacle() else {
+      let user = Machine.effectiveUserID
+      return Finding(
+        name: name, isWorking: true,
+        detail: "the kernel takes rulesets and packets of "
+          + (user == 0 ? "root" : "user \(user)") + " in a throw-away namespace")
+    }
+    return Finding(name: name, isWorking: false, detail: obstacle.reason, help: obstacle.help)
   }
 
   private func text(_ findings: [Finding]) -> String {

@@ -2,8 +2,8 @@ internal import Diagnostics
 internal import LinuxKernel
 internal import Outcomes
 internal import Proof
+internal import Replay
 internal import Reports
-internal import Rulesets
 internal import Scenarios
 
 /// `explain`: what becomes of a flow, on its way through hooks, chains and rules.
@@ -25,7 +25,10 @@ struct ExplainCommand {
       .init(
         name: "FILE", value: .file, isRequired: false, isRepeatable: true,
         help: "scenario files that say what names and firewalls are"),
-    ], options: [.firewall, .ruleset, .live, .packet, .host], formats: [.terminal, .json],
+    ],
+    options: [
+      .firewall, .ruleset, .live, .packet, .host, .replay, .replayPackets, .bundle,
+    ], formats: [.terminal, .json],
     optionInPlaceOfOperands: .packet,
     examples: [
       ("portproof explain worker cp 50001/tcp cluster.scn", "by the firewalls of the scenario"),
@@ -33,6 +36,10 @@ struct ExplainCommand {
       (
         #"portproof explain --ruleset fw.json --packet '{"hook": "input", …}'"#,
         "one exact packet, as `simulate` takes them"
+      ),
+      (
+        "portproof explain worker cp 22/tcp cluster.scn --replay",
+        "and see whether the kernel agrees"
       ),
     ])
 
@@ -44,25 +51,38 @@ struct ExplainCommand {
     self.console = console
   }
 
-  func run() throws(Diagnostic) -> RunStatus {
+  /// Runs the command.
+  ///
+  /// - Parameter replay: Puts packets of the answer to the kernel, where that is asked.
+  /// - Returns: The exit status.
+  /// - Throws: A diagnostic where the packet is none, or the output cannot be written.
+  func run(replaying replay: Replay = Replay()) throws(Diagnostic) -> RunStatus {
     let started = Clocks.monotonic
     var sources = SourceMap()
     var run = RunOutcome(
       toolVersion: Tool.version, claims: [], startedAt: Clocks.wallSeconds, seconds: 0,
       hostname: Machine.hostname)
     if let packet = arguments[.packet] {
-      let ruleset: Ruleset
+      let reading: FirewallLoading.Reading
       do throws(Stop) {
-        ruleset = try PacketExplanation.ruleset(arguments, console, &sources)
+        reading = try PacketExplanation.ruleset(arguments, console, &sources)
       } catch {
         return error.status
       }
-      run.claims = [
-        try PacketExplanation.claim(packet, ruleset, host: try SimulateCommand.host(arguments))
-      ]
+      let host = try SimulateCommand.host(arguments)
+      run.claims = [try PacketExplanation.claim(packet, reading.ruleset, host: host)]
+      if arguments.has(.replay) {
+        let step = ReplayStep(arguments: arguments, console: console, replay: replay)
+        run.replay = step.run(packet, reading, on: host, &run.claims)
+      }
     } else {
       do throws(Stop) {
-        run.claims = try answers(&sources)
+        let question = try question(&sources)
+        run.claims = answers(to: question)
+        if arguments.has(.replay) {
+          let step = ReplayStep(arguments: arguments, console: console, replay: replay)
+          run.replay = step.run(question, &run.claims)
+        }
       } catch {
         return error.status
       }
@@ -74,10 +94,13 @@ struct ExplainCommand {
       try console.write(
         ExplanationReport(sources: sources, style: console.outputStyle).render(run))
     }
-    return run.claims.contains { $0.status == .unknown } ? .notKnown : .holds
+    if run.claims.contains(where: { $0.evidence.replay?.answer == .disagrees }) { return .broken }
+    let isKnown = run.replay?.obstacle == nil && !run.claims.contains { $0.status == .unknown }
+    return isKnown ? .holds : .notKnown
   }
 
-  private func answers(_ sources: inout SourceMap) throws(Stop) -> [ClaimOutcome] {
+  /// Reads everything that the answer is about.
+  private func question(_ sources: inout SourceMap) throws(Stop) -> CheckCommand.Question {
     let words = arguments.operands
     let line = "\(words[0]) -> \(words[1]) \(Self.service(words[2])) expect allow"
     let root = ScenarioReader.Root(path: Self.name, bytes: Array(line.utf8))
@@ -95,10 +118,15 @@ struct ExplainCommand {
     var loading = FirewallLoading(console: console)
     try loading.place(arguments, in: &plan, sources: &sources)
     let rulesets = try loading.rulesets(of: plan, sources: &sources)
-    var prover = Prover(
-      CheckCommand.Question(plan: plan, rulesets: rulesets, sources: sources))
-    return plan.flows.map { flow in
-      var claim = prover.outcome(of: flow, sources: sources)
+    return CheckCommand.Question(
+      plan: plan, rulesets: rulesets, originals: loading.originals, sources: sources)
+  }
+
+  private func answers(to question: CheckCommand.Question) -> [ClaimOutcome] {
+    let words = arguments.operands
+    var prover = Prover(question)
+    return question.plan.flows.map { flow in
+      var claim = prover.outcome(of: flow, sources: question.sources)
       claim.scenario = "\(words[0]) -> \(words[1]) \(words[2])"
       return claim
     }

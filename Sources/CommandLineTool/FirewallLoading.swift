@@ -9,7 +9,16 @@ internal import Scenarios
 /// Reads the firewalls of a plan: each kind by its front-end.
 struct FirewallLoading {
   let console: Console
-  private var read: [String: Ruleset] = [:]
+  private var read: [String: Reading] = [:]
+  /// What the rulesets were read from, by the names of their declarations: nft commands, or a
+  /// listing in JSON.
+  private(set) var originals: [String: [UInt8]] = [:]
+
+  /// A ruleset and what it was read from.
+  struct Reading {
+    var ruleset: Ruleset
+    var original: [UInt8]
+  }
 
   init(console: Console) { self.console = console }
 
@@ -66,7 +75,9 @@ struct FirewallLoading {
     var stop: Stop?
     for declaration in plan.firewalls {
       do throws(Stop) {
-        rulesets[declaration.name] = try ruleset(of: declaration, sources: &sources)
+        let reading = try reading(of: declaration, sources: &sources)
+        rulesets[declaration.name] = reading.ruleset
+        originals[declaration.name] = reading.original
       } catch {
         stop = stop ?? error
       }
@@ -75,9 +86,9 @@ struct FirewallLoading {
     return rulesets
   }
 
-  private mutating func ruleset(
+  private mutating func reading(
     of declaration: FirewallDeclaration, sources: inout SourceMap
-  ) throws(Stop) -> Ruleset {
+  ) throws(Stop) -> Reading {
     switch declaration.kind {
     case "live":
       return try live(at: Diagnostic.Label(declaration.kindSpan), sources: &sources)
@@ -111,8 +122,8 @@ struct FirewallLoading {
   /// - Throws: ``Stop`` where it cannot be read, which has been told.
   mutating func live(
     at place: Diagnostic.Label?, sources: inout SourceMap
-  ) throws(Stop) -> Ruleset {
-    if let ruleset = read["live:"] { return ruleset }
+  ) throws(Stop) -> Reading {
+    if let reading = read["live:"] { return reading }
     let listing: LibnftablesReader.Listing
     do throws(NetfilterError) {
       listing = try LibnftablesReader().listLive()
@@ -120,8 +131,9 @@ struct FirewallLoading {
       throw environment(error, at: place, sources)
     }
     let ruleset = try lower(listing, name: "<live ruleset>", sources: &sources)
-    read["live:"] = ruleset
-    return ruleset
+    let reading = Reading(ruleset: ruleset, original: listing.json)
+    read["live:"] = reading
+    return reading
   }
 
   /// A file: nft's JSON, or text in nft's language, whichever it is.
@@ -136,8 +148,8 @@ struct FirewallLoading {
   /// - Throws: ``Stop`` where it cannot be read, which has been told.
   mutating func nft(
     _ path: String, at place: Diagnostic.Label?, help: String? = nil, sources: inout SourceMap
-  ) throws(Stop) -> Ruleset {
-    if let ruleset = read[path] { return ruleset }
+  ) throws(Stop) -> Reading {
+    if let reading = read[path] { return reading }
     let bytes: [UInt8]
     do throws(Errno) {
       bytes = try Files.read(path)
@@ -147,20 +159,21 @@ struct FirewallLoading {
           "firewall.unreadable", .error, "cannot read '\(path)': \(error)", at: place,
           help: help ?? (path.hasPrefix("/") ? nil : Self.commandLineHelp)), sources)
     }
-    let ruleset: Ruleset
+    let reading: Reading
     let first = bytes.first { !" \t\r\n".utf8.contains($0) }
     if first == UInt8(ascii: "{") || first == UInt8(ascii: "[") {
-      ruleset = try lower(bytes, name: path, sources: &sources)
+      reading = Reading(
+        ruleset: try lower(bytes, name: path, sources: &sources), original: bytes)
     } else {
-      ruleset = try text(path, at: place, sources: &sources)
+      reading = try text(path, bytes, at: place, sources: &sources)
     }
-    read[path] = ruleset
-    return ruleset
+    read[path] = reading
+    return reading
   }
 
   private func text(
-    _ path: String, at place: Diagnostic.Label?, sources: inout SourceMap
-  ) throws(Stop) -> Ruleset {
+    _ path: String, _ bytes: [UInt8], at place: Diagnostic.Label?, sources: inout SourceMap
+  ) throws(Stop) -> Reading {
     // The text is the first file that the reader adds.
     let file = sources.files.count
     let translation: LibnftablesReader.Translation
@@ -182,11 +195,32 @@ struct FirewallLoading {
       var ruleset = try lower(listing, name: "<\(path), as listed>", sources: &sources)
       let rules = NftTextRules(inFile: file, of: &sources) { included(by: path, $0) }
       rules.cite(in: &ruleset)
-      return ruleset
+      doubtTranslations(in: &ruleset, ofFile: file, sources)
+      // What other files hold is in the listing alone.
+      let includes = bytes.split(separator: UInt8(ascii: "\n")).contains { line in
+        line.drop { " \t".utf8.contains($0) }.starts(with: "include".utf8)
+      }
+      return Reading(ruleset: ruleset, original: includes ? listing.json : bytes)
     case .rejected(let diagnostics):
       for diagnostic in diagnostics { console.say(diagnostic, sources: sources) }
       throw Stop(status: .unusable, reason: "nft does not load '\(path)'")
     }
+  }
+
+  /// A saved text of a host of iptables-nft may say less than the host does.
+  private func doubtTranslations(
+    in ruleset: inout Ruleset, ofFile file: Int, _ sources: SourceMap
+  ) {
+    let tables = XtablesText.tables(of: ruleset, in: sources[file].bytes)
+    guard !tables.isEmpty else { return }
+    XtablesText.doubt(tables: tables, in: &ruleset)
+    console.say(
+      Diagnostic(
+        "nft.translated-text", .warning,
+        "'\(sources[file].name)' has tables of iptables-nft: \(tables.joined(separator: ", "))",
+        at: nil,
+        notes: ["nft leaves out of its text what it cannot say of an extension of iptables"],
+        help: "run there with --live, which sees what is left out"))
   }
 
   /// The files that nft text includes by a name or a pattern, found where nft finds them: names
@@ -219,18 +253,28 @@ struct FirewallLoading {
     for remark in listing.remarks {
       console.say(Diagnostic("nft.remark", .warning, "nft: \(remark)", at: nil))
     }
-    return try lower(listing.json, name: name, sources: &sources)
+    return try lower(listing.json, text: listing.text, name: name, sources: &sources)
   }
 
   private func lower(
-    _ json: [UInt8], name: String, sources: inout SourceMap
+    _ json: [UInt8], text: [UInt8]? = nil, name: String, sources: inout SourceMap
   ) throws(Stop) -> Ruleset {
-    let reading = NftablesReader.read(json, name: name, sources: &sources)
+    let reading = NftablesReader.read(
+      json, name: name, sources: &sources, text: text, retelling: Self.retold)
     for diagnostic in reading.diagnostics { console.say(diagnostic, sources: sources) }
     guard let ruleset = reading.ruleset else {
       throw Stop(status: .unusable, reason: "cannot make sense of \(name)")
     }
     return ruleset
+  }
+
+  /// What libnftables on this machine makes of parts of a ruleset.
+  private static func retold(_ commands: [(part: Int, text: String)]) -> NftRetold {
+    do throws(NetfilterError) {
+      return .listing(try LibnftablesReader().retell(commands).json)
+    } catch {
+      return .failed(reason: error.description)
+    }
   }
 
   private func environment(

@@ -1,5 +1,6 @@
 /// Every option of the tool, under the name the user writes after `--`.
 enum OptionName: String, Hashable, Sendable, CaseIterable {
+  case bundle
   case color
   case failOn = "fail-on"
   case firewall
@@ -15,6 +16,8 @@ enum OptionName: String, Hashable, Sendable, CaseIterable {
   case packet
   case packets
   case quiet
+  case replay
+  case replayPackets = "replay-packets"
   case report
   case ruleset
   case verbose
@@ -27,6 +30,10 @@ enum ValueKind: Hashable, Sendable {
   case none
   /// The name of a file.
   case file
+  /// The name of a folder.
+  case folder
+  /// A whole number in a range.
+  case number(ClosedRange<Int>)
   /// One of these words.
   case oneOf([String])
   /// One of the command's formats.
@@ -50,6 +57,10 @@ extension OptionName {
   /// The option's row: its value and its help, the same in every command that has it.
   var row: OptionRow {
     switch self {
+    case .bundle:
+      OptionRow(
+        name: self, value: .folder,
+        help: "where to put what reproduces a disagreement (default: portproof-mismatch)")
     case .color:
       OptionRow(
         name: self, value: .oneOf(["auto", "always", "never"]),
@@ -89,6 +100,14 @@ extension OptionName {
     case .packet: OptionRow(name: self, value: .text("JSON"), help: "one exact packet")
     case .packets: OptionRow(name: self, value: .file, help: "packets, one JSON object per line")
     case .quiet: OptionRow(name: self, value: .none, help: "say nothing about what is in order")
+    case .replay:
+      OptionRow(
+        name: self, value: .none,
+        help: "put packets of each answer to this machine's kernel, in a throw-away namespace")
+    case .replayPackets:
+      OptionRow(
+        name: self, value: .number(1...10_000),
+        help: "the most packets that are replayed of one line (default: 16)")
     case .report:
       OptionRow(
         name: self, value: .formatAndFile, isRepeatable: true, help: "write a report besides")

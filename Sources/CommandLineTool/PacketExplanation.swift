@@ -1,5 +1,6 @@
 internal import Diagnostics
 internal import Outcomes
+internal import Replay
 internal import Rulesets
 internal import Simulation
 
@@ -10,7 +11,7 @@ enum PacketExplanation {
   /// - Throws: ``Stop`` where none or several are named, or it cannot be read; which was told.
   static func ruleset(
     _ arguments: ParsedArguments, _ console: Console, _ sources: inout SourceMap
-  ) throws(Stop) -> Ruleset {
+  ) throws(Stop) -> FirewallLoading.Reading {
     guard arguments.has(.live) != arguments.has(.ruleset) else {
       let diagnostic = Diagnostic(
         "usage.missing-option", .error, "one packet meets one ruleset", at: nil,
@@ -50,24 +51,15 @@ enum PacketExplanation {
         ? way.isEmpty ? "the verdict of one hook" : way.joined(separator: ", ") : report.because)
     claim.trace = answer.trace.map { entry in
       TraceStep(
-        hook: entry.hook.rawValue, rule: citation(of: entry.location, ruleset),
+        hook: entry.hook.rawValue,
+        rule: RuleCitation(of: entry.location, in: ruleset, firewall: "ruleset"),
         verdict: entry.step.text(in: ruleset.tables[entry.location.table]))
     }
-    claim.decidedBy = report.decidedBy.map { citation(of: $0, ruleset) }
+    claim.decidedBy = report.decidedBy.map {
+      RuleCitation(of: $0, in: ruleset, firewall: "ruleset")
+    }
     if report.verdict == .unknown { claim.reasons = [report.because] }
     return claim
-  }
-
-  private static func citation(of location: RuleLocation, _ ruleset: Ruleset) -> RuleCitation {
-    let table = ruleset.tables[location.table]
-    let chain = table.chains[location.chain]
-    let rule = location.rule.map { chain.rules[$0] }
-    return RuleCitation(
-      firewall: "ruleset", family: table.family.rawValue, table: table.name, chain: chain.name,
-      handle: rule?.handle,
-      text: rule.map { RulePrinter(table).text(of: $0) }
-        ?? "policy \(chain.base?.policy.rawValue ?? "none")",
-      isPolicy: rule == nil, span: rule?.provenance.span)
   }
 }
 

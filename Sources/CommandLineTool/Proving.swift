@@ -30,6 +30,8 @@ extension Prover {
       return Firewall(
         name: declaration.name, ruleset: ruleset, placement: declaration.placement)
     }
-    self.init(firewalls: firewalls, interfaces: question.plan.interfaces)
+    self.init(
+      firewalls: firewalls, interfaces: question.plan.interfaces,
+      hosts: question.plan.hosts.map(\.addresses))
   }
 }

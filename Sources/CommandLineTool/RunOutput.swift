@@ -56,7 +56,11 @@ struct RunOutput {
     let threshold = arguments[.failOn].flatMap(ClaimOutcome.Severity.init) ?? .info
     let counted = run.claims.filter { $0.severity >= threshold }
     if counted.contains(where: { $0.status == .failed }) { return .broken }
-    guard counted.contains(where: { $0.status == .unknown }) else { return .holds }
+    // A model that is wrong is wrong whatever the line is about.
+    if run.claims.contains(where: { $0.evidence.replay?.answer == .disagrees }) { return .broken }
+    guard counted.contains(where: { $0.status == .unknown }) else {
+      return run.replay?.obstacle == nil ? .holds : .notKnown
+    }
     switch arguments[.inconclusive] {
     case "fail": return .broken
     case "pass": return .holds

@@ -37,9 +37,9 @@ struct SimulateCommand {
       var sources = SourceMap()
       var loading = FirewallLoading(console: console)
       if let path = arguments[.ruleset] {
-        ruleset = try loading.nft(path, at: nil, sources: &sources)
+        ruleset = try loading.nft(path, at: nil, sources: &sources).ruleset
       } else {
-        ruleset = try loading.live(at: nil, sources: &sources)
+        ruleset = try loading.live(at: nil, sources: &sources).ruleset
       }
     } catch {
       return error.status

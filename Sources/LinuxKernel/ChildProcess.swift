@@ -69,7 +69,7 @@ package enum ChildProcess {
     return result
   }
 
-  private static func spawn(
+  static func spawn(
     _ executable: String, _ arguments: [String], input: CInt, output: CInt, errors: CInt
   ) throws(Errno) -> pid_t {
     var strings: [UnsafeMutablePointer<CChar>?] = unsafe []
@@ -112,7 +112,7 @@ package enum ChildProcess {
     return nil
   }
 
-  private static func wait(for child: pid_t) throws(Errno) -> Ending {
+  static func wait(for child: pid_t) throws(Errno) -> Ending {
     var status: CInt = 0
     _ = try retrying { Int(unsafe waitpid(child, &status, 0)) }
     var value: CInt = 0

@@ -32,7 +32,7 @@ package struct Descriptor: ~Copyable, Sendable {
   /// A file without a name that holds `bytes`, to be read from its start.
   ///
   /// - Throws: What `memfd_create(2)` or writing failed with.
-  static func memoryFile(holding bytes: [UInt8]) throws(Errno) -> Descriptor {
+  package static func memoryFile(holding bytes: [UInt8]) throws(Errno) -> Descriptor {
     var raw: CInt = -1
     let status = unsafe portproof_memory_file(&raw)
     guard status == 0 else { throw Errno(rawValue: status) }
@@ -41,6 +41,9 @@ package struct Descriptor: ~Copyable, Sendable {
     _ = try retrying { Int(lseek(file.raw, 0, SEEK_SET)) }
     return file
   }
+
+  /// A path that opens the same file again, from its start, as long as this descriptor is open.
+  package var path: String { "/proc/self/fd/\(raw)" }
 
   /// How much a pipe holds, where the system allows it.
   static let pipeSize = 1 << 18
@@ -76,6 +79,9 @@ package struct Descriptor: ~Copyable, Sendable {
       throw error
     }
   }
+
+  /// A name that this process can open the same file by, from its start.
+  package var path: String { "/proc/self/fd/\(raw)" }
 
   /// Everything up to the end.
   ///

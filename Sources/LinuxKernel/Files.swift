@@ -37,6 +37,22 @@ package enum Files {
     return paths.filter { !$0.hasSuffix("/") }
   }
 
+  /// Makes a folder, and those above it, where they are not there yet.
+  ///
+  /// - Throws: What the kernel refused.
+  package static func makeFolders(_ path: String) throws(Errno) {
+    var folder = path.hasPrefix("/") ? "/" : ""
+    for part in path.split(separator: "/") {
+      folder += part
+      do throws(Errno) {
+        _ = try retrying { Int(unsafe mkdir(folder, 0o755)) }
+      } catch {
+        guard error == .alreadyExists else { throw error }
+      }
+      folder += "/"
+    }
+  }
+
   /// Puts `bytes` in place of a file: nobody ever sees half of it.
   ///
   /// The bytes go to a new file in the same folder, are forced to the disk and take the name with

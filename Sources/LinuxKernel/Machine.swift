@@ -27,15 +27,30 @@ package enum Machine {
 
   /// Whether this process may administer the network of its namespace (CAP_NET_ADMIN).
   ///
-  /// Source: capabilities(7); `CapEff` of proc_pid_status(5), bit 12.
-  package static var mayAdministerNetwork: Bool {
+  /// Source: capabilities(7); `CapEff` of proc_pid_status(5).
+  package static var mayAdministerNetwork: Bool { has(capability: 12) }
+
+  /// Whether this process may make namespaces without a user namespace (CAP_SYS_ADMIN).
+  static var mayMakeNamespaces: Bool { has(capability: 21) }
+
+  private static func has(capability: UInt64) -> Bool {
     guard let status = try? Files.read("/proc/self/status", limit: 1 << 16) else { return false }
     for line in String(decoding: status, as: UTF8.self).split(separator: "\n")
     where line.hasPrefix("CapEff:") {
       let digits = line.dropFirst(7).drop { $0 == "\t" || $0 == " " }
-      return (UInt64(digits, radix: 16) ?? 0) & (1 << 12) != 0
+      return (UInt64(digits, radix: 16) ?? 0) & (1 << capability) != 0
     }
     return false
+  }
+
+  /// Whether a filter decides which system calls this process may make (seccomp(2), mode 2).
+  ///
+  /// Source: proc_pid_status(5), `Seccomp`.
+  package static var hasSystemCallFilter: Bool {
+    guard let status = try? Files.read("/proc/self/status", limit: 1 << 16) else { return false }
+    return String(decoding: status, as: UTF8.self).split(separator: "\n").contains {
+      $0.hasPrefix("Seccomp:") && $0.hasSuffix("2")
+    }
   }
 
   /// A kernel setting as a number: `user.max_user_namespaces`; nil where the kernel lacks it.

@@ -45,6 +45,23 @@ package enum Namespaces {
     try write("0 \(user) 1", to: "/proc/self/uid_map")
   }
 
+  /// Enters a new user namespace where this process may not make network namespaces without one.
+  ///
+  /// - Throws: ``EntryError`` with the step that was refused.
+  package static func enterUserNamespaceIfNeeded() throws(EntryError) {
+    if !Machine.mayMakeNamespaces { try enterUserNamespace() }
+  }
+
+  /// Enters a new network namespace, empty but for a loopback that is down.
+  ///
+  /// It can be done again and again: what the process no longer holds of the last one vanishes.
+  ///
+  /// - Throws: ``EntryError/networkNamespaceRefused(_:)``.
+  package static func enterAnotherNetworkNamespace() throws(EntryError) {
+    let status = portproof_unshare_network()
+    guard status == 0 else { throw .networkNamespaceRefused(Errno(rawValue: status)) }
+  }
+
   private static func write(_ text: String, to file: String) throws(EntryError) {
     do throws(Errno) {
       let raw = try retrying { Int(unsafe open(file, O_WRONLY | O_CLOEXEC)) }

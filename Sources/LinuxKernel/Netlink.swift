@@ -12,10 +12,12 @@ package struct NetlinkMessage: Sendable {
   /// - Parameters:
   ///   - type: `nlmsg_type`.
   ///   - flags: `nlmsg_flags` beside NLM_F_REQUEST and NLM_F_ACK.
-  package init(type: UInt16, flags: UInt16 = 0) {
+  package init(type: UInt16, flags: UInt16 = 0) { self.init(type: type, allFlags: flags | 1 | 4) }
+
+  fileprivate init(type: UInt16, allFlags: UInt16) {
     append(UInt32(0))
     append(type)
-    append(flags | 1 | 4)
+    append(allFlags)
     append(UInt32(1))
     append(UInt32(0))
   }
@@ -94,11 +96,55 @@ package struct NetlinkSocket: ~Copyable {
     descriptor = Descriptor(owning: raw)
   }
 
+  /// Sends a request and waits for the first datagram of the answer, which goes to the start of
+  /// `buffer`.
+  ///
+  /// - Returns: Its size; no more than `buffer` holds.
+  /// - Throws: What sending or receiving failed with.
+  package borrowing func ask(
+    _ message: NetlinkMessage, into buffer: inout [UInt8]
+  ) throws(Errno) -> Int {
+    try descriptor.write(message.finished)
+    return try receive(into: &buffer)
+  }
+
+  /// How many octets of messages the socket holds that are not read, with the kernel's own.
+  package var room: Int { Int(portproof_receive_room(descriptor.raw)) }
+
   /// Sends a request and waits until the kernel has done it.
   ///
   /// - Throws: What the kernel refused.
   package borrowing func perform(_ message: NetlinkMessage) throws(Errno) {
     try descriptor.write(message.finished)
+    try awaitAcknowledgement()
+  }
+
+  /// Sends changes that a part of netfilter makes together or not at all, and waits for them.
+  ///
+  /// - Parameters:
+  ///   - messages: The changes.
+  ///   - subsystem: The part: the upper octet of the messages' types.
+  /// - Throws: What the kernel refused.
+  ///
+  /// Source: net/netfilter/nfnetlink.c, `nfnetlink_rcv_batch`.
+  package borrowing func perform(
+    _ messages: [NetlinkMessage], of subsystem: UInt8
+  ) throws(Errno) {
+    // NFNL_MSG_BATCH_BEGIN and NFNL_MSG_BATCH_END, which are not acknowledged.
+    var bytes = Self.mark(16, subsystem)
+    for message in messages { bytes += message.finished }
+    try descriptor.write(bytes + Self.mark(17, subsystem))
+    for _ in messages { try awaitAcknowledgement() }
+  }
+
+  private static func mark(_ type: UInt16, _ subsystem: UInt8) -> [UInt8] {
+    var message = NetlinkMessage(type: type, allFlags: 1)
+    message.append(UInt16(0))
+    message.append(UInt16(subsystem).bigEndian)
+    return message.finished
+  }
+
+  private borrowing func awaitAcknowledgement() throws(Errno) {
     var answer = [UInt8](repeating: 0, count: 4096)
     let count = try receive(into: &answer)
     let reader = NetlinkReader(bytes: answer, count: count)
@@ -130,6 +176,20 @@ package struct NetlinkReader: Sendable {
   package init(bytes: [UInt8], count: Int) {
     self.bytes = bytes
     self.count = count
+  }
+
+  /// A number at `offset` of what a socket gave, in the byte order of the machine.
+  package static func uint16(in octets: Span<UInt8>, at offset: Int) -> UInt16 {
+    let value = UInt16(octets[offset]) | UInt16(octets[offset + 1]) << 8
+    return NetlinkMessage.isLittleEndian ? value : value.byteSwapped
+  }
+
+  /// A number at `offset` of what a socket gave, in the byte order of the machine.
+  package static func uint32(in octets: Span<UInt8>, at offset: Int) -> UInt32 {
+    let value =
+      UInt32(octets[offset]) | UInt32(octets[offset + 1]) << 8
+      | UInt32(octets[offset + 2]) << 16 | UInt32(octets[offset + 3]) << 24
+    return NetlinkMessage.isLittleEndian ? value : value.byteSwapped
   }
 
   package func uint16(at offset: Int) -> UInt16 {

@@ -13,13 +13,39 @@ package struct LinkSocket: ~Copyable {
     descriptor = Descriptor(owning: raw)
   }
 
-  /// Sends a frame, from its Ethernet header on, by the interface with this index.
+  /// Frames one after the other in a row of octets, each with the interface that it goes out by.
+  package struct Frames: Sendable {
+    private(set) var bytes: [UInt8] = []
+    private(set) var frames: [portproof_frame] = []
+
+    package init() {}
+
+    package var count: Int { frames.count }
+
+    /// Adds a frame, from its Ethernet header on.
+    package mutating func append(_ octets: ArraySlice<UInt8>, by interface: UInt32) {
+      frames.append(
+        portproof_frame(
+          interface: interface, offset: UInt32(bytes.count), size: UInt32(octets.count)))
+      bytes += octets
+    }
+
+    /// Forgets the frames and keeps their room.
+    package mutating func removeAll() {
+      bytes.removeAll(keepingCapacity: true)
+      frames.removeAll(keepingCapacity: true)
+    }
+  }
+
+  /// Sends frames in their order.
   ///
-  /// The other end of a virtual pair has been handed the frame when the function returns.
+  /// The other end of a virtual pair has been handed the frames when the function returns.
   ///
-  /// - Throws: What `sendto(2)` failed with.
-  package borrowing func send(_ frame: [UInt8], by interface: UInt32) throws(Errno) {
-    let status = unsafe portproof_send_frame(descriptor.raw, interface, frame, frame.count)
+  /// - Throws: What sending the first that could not be sent failed with; none behind it is sent.
+  package borrowing func send(_ frames: Frames) throws(Errno) {
+    var sent = 0
+    let status = unsafe portproof_send_frames(
+      descriptor.raw, frames.bytes, frames.frames, frames.count, &sent)
     guard status == 0 else { throw Errno(rawValue: status) }
   }
 }

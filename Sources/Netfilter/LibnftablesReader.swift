@@ -10,6 +10,9 @@ package struct LibnftablesReader: Sendable {
   package struct Listing: Hashable, Sendable {
     /// What `nft -j -n -a list ruleset` prints; times of day are in UTC.
     package var json: [UInt8]
+    /// What `nft -n -a list ruleset` prints of the same generation, where the JSON has gaps that
+    /// text may close.
+    package var text: [UInt8]?
     /// Interfaces that the text names and that were made up so that it loads.
     package var madeUpInterfaces: [String]
     /// What libnftables said besides.
@@ -88,9 +91,28 @@ package struct LibnftablesReader: Sendable {
       }
       return .rejected(messages.map { files.diagnostic(for: $0, sources: &sources) })
     case .notPrivileged, .userNamespaceRefused, .networkNamespaceRefused, .mappingRefused,
-      .folderRefused, .confinementRefused, .outOfMemory, .misused:
+      .folderRefused, .confinementRefused, .outOfMemory, .misused, .outputLost:
       throw failure(result)
     }
+  }
+
+  /// Lists what the kernel makes of commands, in a network namespace of their own.
+  ///
+  /// What nft or the kernel refuses is left out, with the part of the commands that it belongs to;
+  /// the listing has the rest.
+  ///
+  /// - Parameter commands: Commands in nft's language without line breaks, each with the number of
+  ///   its part; the commands of a part follow each other.
+  /// - Returns: The listing.
+  /// - Throws: ``NetfilterError`` where the environment does not let anything be loaded.
+  package func retell(_ commands: [(part: Int, text: String)]) throws(NetfilterError) -> Listing {
+    var input: [UInt8] = []
+    for (part, text) in commands {
+      input += Array("\(part)\t\(text)\n".utf8)
+    }
+    let result = try run(["retell"], input: input)
+    guard result.status == .done else { throw failure(result) }
+    return listing(result)
   }
 
   /// How a child ended that ended by itself.
@@ -100,11 +122,14 @@ package struct LibnftablesReader: Sendable {
     var words: String
   }
 
-  private func run(_ arguments: [String]) throws(NetfilterError) -> Result {
+  private func run(
+    _ arguments: [String], input: [UInt8] = []
+  ) throws(NetfilterError) -> Result {
     let output: ChildProcess.Output
     do throws(Errno) {
       output = try ChildProcess.run(
-        executable, [NetfilterChild.argument] + arguments, timeout: timeout, limit: limit)
+        executable, [NetfilterChild.argument] + arguments, input: input, timeout: timeout,
+        limit: limit)
     } catch {
       throw .childFailed(reason: "\(executable): \(error)")
     }
@@ -134,16 +159,26 @@ package struct LibnftablesReader: Sendable {
     case .confinementRefused: return .childFailed(reason: "cannot limit itself: \(reason)")
     case .outOfMemory: return .childFailed(reason: "out of memory")
     case .misused: return .childFailed(reason: "not understood")
+    case .outputLost: return .childFailed(reason: "what it listed could not be written")
     }
   }
 
+  /// nft says so of a statement that it lists as text; the statement itself stands in the listing.
+  private static let missingNotation = "have no json callback"
+
   private func listing(_ result: Result) -> Listing {
-    var listing = Listing(json: result.output, madeUpInterfaces: [], remarks: [])
+    var listing = Listing(json: result.output, text: nil, madeUpInterfaces: [], remarks: [])
     for line in result.words.split(separator: "\n") {
       if line.hasPrefix(NetfilterChild.interfaceMark) {
         listing.madeUpInterfaces.append(
           String(line.dropFirst(NetfilterChild.interfaceMark.count)))
-      } else {
+      } else if line.hasPrefix(NetfilterChild.textMark) {
+        guard let count = Int(line.dropFirst(NetfilterChild.textMark.count)),
+          count <= listing.json.count
+        else { continue }
+        listing.text = Array(listing.json[count...])
+        listing.json.removeSubrange(count...)
+      } else if !line.hasSuffix(Self.missingNotation) {
         listing.remarks.append(String(line))
       }
     }

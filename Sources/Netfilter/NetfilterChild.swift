@@ -21,10 +21,17 @@ package enum NetfilterChild {
     case confinementRefused = 16
     case outOfMemory = 17
     case misused = 18
+    case outputLost = 19
   }
 
   /// What stands before the names of interfaces that the child made up.
   static let interfaceMark = "portproof-interface: "
+
+  /// What stands before the number of bytes that are JSON, where text follows them.
+  static let textMark = "portproof-json-bytes: "
+
+  /// How often a listing is begun again because the ruleset was changed meanwhile.
+  private static let generationAttempts = 5
 
   /// Does what the arguments after ``argument`` say and returns the exit status.
   package static func run(_ arguments: [String]) -> CInt {
@@ -35,6 +42,8 @@ package enum NetfilterChild {
     }
     switch (arguments.first, arguments.count) {
     case ("list", 1): return list().rawValue
+    case ("text", 2): return listText(of: arguments[1]).rawValue
+    case ("retell", 1): return Retelling.run()
     case ("translate", 3): return translate(folder: arguments[1], file: arguments[2])
     default: return Status.misused.rawValue
     }
@@ -46,7 +55,7 @@ package enum NetfilterChild {
   }
 
   /// Says something to the parent; if the parent is gone there is nobody to tell.
-  private static func say(_ text: String) { try? StandardStream.error.write(text) }
+  static func say(_ text: String) { try? StandardStream.error.write(text) }
 
   /// Lists what is loaded in this network namespace.
   private static func list() -> Status {
@@ -54,18 +63,73 @@ package enum NetfilterChild {
     return printRuleset()
   }
 
-  private static func printRuleset() -> Status {
+  /// Prints the ruleset as JSON, and after it as text where JSON does not tell all.
+  ///
+  /// Both are of one generation, which is asked for before and after.
+  static func printRuleset() -> Status {
     // libnftables prints hours of the day in local time; the kernel compares them in UTC.
     Machine.setEnvironment("TZ", to: "UTC")
     tzset()
     guard let context = NftablesContext() else { return .outOfMemory }
-    if context.run("list ruleset") { return .done }
+    for attempt in 1...generationAttempts {
+      let generation = RulesetGeneration.current
+      context.forgetOutput()
+      context.write(.json)
+      guard context.run("list ruleset") else { break }
+      guard ListingGaps.exist(in: context) else { return copyOutput(of: context) }
+      let count = context.outputCount
+      let families = ListingGaps.familiesWithExtensions(in: context)
+      var text: [UInt8] = []
+      if families.isEmpty {
+        context.write(.text)
+        guard context.run("list ruleset") else { break }
+      } else {
+        for family in families { text += listed(family) }
+      }
+      if let generation, generation == RulesetGeneration.current {
+        say("\(textMark)\(count)\n")
+        guard context.copyOutput(), (try? StandardStream.output.write(text)) != nil else {
+          return .outputLost
+        }
+        return .done
+      }
+      guard attempt == generationAttempts else { continue }
+      // The JSON alone is one ruleset.
+      context.forgetOutput()
+      context.write(.json)
+      guard context.run("list ruleset") else { break }
+      say("the ruleset was changed while it was being listed, \(attempt) times in a row\n")
+      return copyOutput(of: context)
+    }
     say(context.takeErrors())
     return .rejected
   }
 
-  /// Loads a file in a network namespace of its own and lists what the kernel made of it.
-  private static func translate(folder: String, file: String) -> CInt {
+  /// The text listing of a family, by a process of its own; empty where that fails.
+  private static func listed(_ family: String) -> [UInt8] {
+    let output = try? ChildProcess.run(
+      Machine.ownExecutable, [argument, "text", family], timeout: .seconds(120), limit: 4 << 30)
+    guard let output, output.ending == .exited(0) else { return [] }
+    return output.output
+  }
+
+  private static func listText(of family: String) -> Status {
+    Machine.setEnvironment("TZ", to: "UTC")
+    tzset()
+    guard let context = NftablesContext() else { return .outOfMemory }
+    context.write(.text)
+    guard context.run("list ruleset \(family)") else { return .rejected }
+    return copyOutput(of: context)
+  }
+
+  private static func copyOutput(of context: borrowing NftablesContext) -> Status {
+    context.copyOutput() ? .done : .outputLost
+  }
+
+  /// Enters a network namespace of this process's own.
+  ///
+  /// - Returns: The exit status where it may not; what is wrong has been said.
+  static func enterNamespace() -> CInt? {
     do throws(Namespaces.EntryError) {
       try Namespaces.enterNetworkNamespace()
     } catch {
@@ -75,29 +139,43 @@ package enum NetfilterChild {
       case .mappingRefused(_, let reason): return report(.mappingRefused, reason)
       }
     }
+    // Without privilege on the machine libnftables cannot enlarge its socket for a large ruleset.
+    portproof_split_large_batches(1)
+    return nil
+  }
+
+  /// Adds the interfaces that messages miss and that were not made up before.
+  ///
+  /// - Returns: Whether any was added.
+  static func makeUpInterfaces(
+    missingIn messages: [NftMessage], beside made: inout Set<String>
+  ) -> Bool {
+    let missing = Set(messages.compactMap(\.missingInterface))
+    let added = missing.subtracting(made).filter { name in
+      (try? Namespaces.addInterface(name)) != nil
+    }
+    made.formUnion(added)
+    return !added.isEmpty
+  }
+
+  /// Loads a file in a network namespace of its own and lists what the kernel made of it.
+  private static func translate(folder: String, file: String) -> CInt {
+    if let refusal = enterNamespace() { return refusal }
     do throws(Errno) {
       try Machine.changeFolder(to: folder)
     } catch {
       return report(.folderRefused, error)
     }
-    // Without privilege on the machine libnftables cannot enlarge its socket for a large ruleset.
-    portproof_split_large_batches(1)
-
     var made: Set<String> = []
     while true {
       guard let context = NftablesContext() else { return Status.outOfMemory.rawValue }
       context.setIncludeFolders([folder, "/etc"])
       if context.load(file) { break }
       let errors = context.takeErrors()
-      let missing = Set(NftMessage.parse(errors).compactMap(\.missingInterface))
-      let added = missing.subtracting(made).filter { name in
-        (try? Namespaces.addInterface(name)) != nil
-      }
-      guard !added.isEmpty else {
+      guard makeUpInterfaces(missingIn: NftMessage.parse(errors), beside: &made) else {
         say(errors)
         return Status.rejected.rawValue
       }
-      made.formUnion(added)
     }
     for name in made.sorted() { say("\(interfaceMark)\(name)\n") }
     return printRuleset().rawValue

@@ -8,8 +8,9 @@ extension NftLowering {
   mutating func statement(_ node: Node) -> Statement {
     if let text = document.string(node) {
       markDynamic(setsNamedIn: text)
-      return .unmodelled(
-        Unmodelled(text: text, reason: "nft lists this statement as text, not as JSON"))
+      if let update = setUpdate(inText: text) { return update }
+      losesText = true
+      return .unmodelled(Unmodelled(text: text, reason: Self.textReason))
     }
     do throws(NotModelled) {
       guard let member = document.onlyMember(of: node), let name = document.string(member.name)
@@ -21,6 +22,9 @@ extension NftLowering {
       return .unmodelled(Unmodelled(text: compactText(of: node), reason: error.reason))
     }
   }
+
+  static let textReason = "nft lists this statement as text, not as JSON"
+  static let extensionReason = "nft does not list the parameters of xtables extensions"
 
   private mutating func statement(_ name: String, _ node: Node) throws(NotModelled) -> Statement {
     switch name {
@@ -70,7 +74,10 @@ extension NftLowering {
           text: divertingText(name, node) ?? "\(name) \(compactText(of: node))",
           reason: "what becomes of the packet is not in the ruleset"))
     case "xt":
-      throw NotModelled(reason: "nft does not list the parameters of xtables extensions")
+      let kind = string("type", of: node).flatMap(XtablesExtension.Kind.init(rawValue:))
+      extensions.append(
+        XtablesExtension(kind: kind ?? .match, name: string("name", of: node) ?? ""))
+      throw NotModelled(reason: Self.extensionReason)
     default: throw NotModelled(reason: "`\(name)` statements are not covered")
     }
   }
@@ -229,6 +236,12 @@ extension NftLowering {
       let value = document.member("value", of: node), let key = document.onlyMember(of: keyNode),
       let name = document.string(key.name)
     else { throw NotModelled(reason: "`mangle` has a key and a value") }
+    // `icmp code set 0` is listed as `th sport set th sport & 65280`, without what it requires.
+    if document.string(document.member("protocol", of: key.value) ?? key.value) == "th",
+      document.onlyMember(of: value) != nil
+    {
+      throw NotModelled(reason: "nft does not list whose octets are written")
+    }
     let selector = try selector(name, key.value)
     return .mangle(selector, value: expression(value, constantsAs: selector.field.type))
   }
@@ -325,6 +338,22 @@ extension NftLowering {
         gates: try gates("stmt", of: node), timeout: timeout))
   }
 
+  /// A change to a map, which nft lists as text; nil where it is not understood.
+  mutating func setUpdate(inText text: String) -> Statement? {
+    guard let json = NftMapUpdateText.json(of: text),
+      let update = try? JSONDocument(reading: Array(json.utf8), limits: NftablesReader.limits)
+    else { return nil }
+    let original = document
+    defer { document = original }
+    document = update
+    let before = established
+    guard case .setUpdate(let lowered) = statement(update.root), lowered.isModelled else {
+      established = before
+      return nil
+    }
+    return .setUpdate(lowered)
+  }
+
   private mutating func gates(_ name: String, of node: Node) throws(NotModelled) -> [Gate] {
     guard let list = document.member(name, of: node) else { return [] }
     var gates: [Gate] = []
@@ -356,5 +385,12 @@ extension NftLowering {
     return .setUpdate(
       SetUpdate(
         operation: .update, set: .named(index), key: key, gates: try gates("stmt", of: node)))
+  }
+}
+
+extension SetUpdate {
+  /// Whether all parts of it are covered.
+  fileprivate var isModelled: Bool {
+    Rule(statements: [.setUpdate(self)]).unmodelled.isEmpty
   }
 }

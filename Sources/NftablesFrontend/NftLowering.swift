@@ -19,7 +19,8 @@ struct NotModelled: Error {
 struct NftLowering {
   typealias Node = JSONDocument.Node
 
-  let document: JSONDocument
+  /// The document whose values are being lowered.
+  var document: JSONDocument
   /// The file of the source map that spans point into.
   let file: Int
   var diagnostics: [Diagnostic] = []
@@ -32,8 +33,14 @@ struct NftLowering {
   /// The table whose rules or sets are being lowered.
   var table = 0
 
-  /// Flags of tables by `family name`, where they are known from elsewhere than the listing.
-  private let tableFlags: [String: [String]]
+  /// What the JSON does not tell.
+  var losses: [NftLoss] = []
+  /// Whether a statement of the rule being lowered is listed as text.
+  var losesText = false
+  /// The extensions of the rule being lowered whose parameters are not listed.
+  var extensions: [XtablesExtension] = []
+  /// The same ruleset as text, where that is at hand.
+  let listingText: NftListingText?
   private var tableNumbers: [TableKey: Int] = [:]
 
   private struct TableKey: Hashable {
@@ -51,10 +58,10 @@ struct NftLowering {
     var unreadableFlags: String?
   }
 
-  init(document: JSONDocument, file: Int, tableFlags: [String: [String]]) {
+  init(document: JSONDocument, file: Int, listingText: NftListingText?) {
     self.document = document
     self.file = file
-    self.tableFlags = tableFlags
+    self.listingText = listingText
   }
 
   var family: Family { ruleset.tables[table].family }
@@ -113,6 +120,10 @@ struct NftLowering {
         member = inner
       }
       let name = document.string(member.name) ?? ""
+      // A file of commands may begin with what clears the way; nothing is there to be cleared.
+      if name == "destroy" || name == "flush", objects.allSatisfy({ $0.0 == .metainfo }) {
+        continue
+      }
       guard let kind = kind(named: name) else {
         report(.unknownObject(name, isCommand: Self.commands.contains(name)), at: member.name)
         continue
@@ -158,7 +169,8 @@ struct NftLowering {
     let key = TableKey(family: family, name: name)
     guard tableNumbers[key] == nil else { return }
     let listed = strings("flags", of: node)
-    let flags = tableFlags["\(family.rawValue) \(name)"] ?? listed
+    let place = NftListingText.Name(family: family, table: name, chain: "")
+    let flags = listingText?.tableFlags[place] ?? listed
     var index = TableIndex()
     if flags.contains(where: { !Self.tableFlagNames.contains($0) }) {
       // nft 1.0.6 prints freed memory where a table has one flag (src/json.c, table_flags_json).
@@ -208,6 +220,13 @@ struct NftLowering {
     var chain = Chain(name: name, handle: integer("handle", of: node))
     if document.member("hook", of: node) != nil || document.member("type", of: node) != nil {
       chain.base = baseChain(node)
+      if let hook = chain.base?.hook, hook == .ingress || hook == .egress,
+        chain.base?.devices == nil
+      {
+        let (family, tableName) = (ruleset.tables[table].family, ruleset.tables[table].name)
+        let place = NftListingText.Name(family: family, table: tableName, chain: name)
+        chain.base?.devices = listingText?.devices[place]
+      }
       if let flags = tables[table].unreadableFlags {
         let doubt = Unmodelled(
           text: "flags \(flags)", reason: "the listing does not tell whether the table is dormant")
@@ -247,7 +266,9 @@ struct NftLowering {
       report(.unreadable("a priority"), at: document.member("prio", of: node) ?? node)
       return nil
     }
-    let devices = document.member("dev", of: node).map { _ in strings("dev", of: node) }
+    // One name or several; `eth*` is one for names that are not told.
+    var devices = document.member("dev", of: node).map { _ in strings("dev", of: node) }
+    if devices?.contains(where: { $0.hasSuffix("*") }) == true { devices = nil }
     return BaseChain(
       kind: kind, hook: hook, priority: priority, policy: policy, devices: devices)
   }
@@ -327,20 +348,63 @@ struct NftLowering {
       report(.lacks("expr"), at: node)
       return
     }
+    losesText = false
     let rule = rule(node, expressions)
+    let index = ruleset.tables[place.table].chains[place.chain].rules.count
     ruleset.tables[place.table].chains[place.chain].rules.append(rule)
+    guard losesText || !extensions.isEmpty else { return }
+    note(
+      lossesOf: rule,
+      NftLoss(table: place.table, chain: place.chain, rule: index, extensions: extensions))
+  }
+
+  /// Keeps what a rule's statements do not tell.
+  private mutating func note(lossesOf rule: Rule, _ loss: NftLoss) {
+    guard extensions.isEmpty else {
+      extensions = []
+      losses.append(loss)
+      return
+    }
+    for (index, statement) in rule.statements.enumerated() {
+      guard case .unmodelled(let unmodelled) = statement, unmodelled.reason == Self.textReason
+      else { continue }
+      var loss = loss
+      loss.statement = index
+      loss.text = unmodelled.text
+      losses.append(loss)
+    }
+  }
+
+  /// Finds the text of rules that JSON does not tell.
+  mutating func findTexts() {
+    guard let listingText else { return }
+    for index in losses.indices where losses[index].statement == nil {
+      let loss = losses[index]
+      let table = ruleset.tables[loss.table]
+      let chain = table.chains[loss.chain]
+      guard let handle = chain.rules[loss.rule].handle else { continue }
+      losses[index].text = listingText.rule(
+        at: loss.rule, of: chain.rules.count, handle: handle,
+        in: NftListingText.Name(family: table.family, table: table.name, chain: chain.name))
+    }
   }
 
   private mutating func rule(_ node: Node, _ expressions: Node) -> Rule {
+    var rule = Rule(
+      statements: statements(expressions), provenance: Provenance(span: span(of: node)))
+    rule.handle = integer("handle", of: node)
+    rule.comment = string("comment", of: node)
+    return rule
+  }
+
+  /// The statements of a rule.
+  mutating func statements(_ expressions: Node) -> [Statement] {
     established = Established(family: family)
     var statements: [Statement] = []
     statements.reserveCapacity(count(of: expressions))
     var children = document.children(of: expressions)
     while let child = children.next(in: document) { statements.append(statement(child)) }
-    var rule = Rule(statements: statements, provenance: Provenance(span: span(of: node)))
-    rule.handle = integer("handle", of: node)
-    rule.comment = string("comment", of: node)
-    return rule
+    return statements
   }
 }
 
@@ -396,6 +460,15 @@ extension NftLowering {
       return nil
     }
     return family
+  }
+
+  /// Tells of xtables extensions that no text is at hand for.
+  mutating func reportUnlistedExtensions() {
+    let unlisted = losses.filter { $0.statement == nil }
+    guard listingText == nil, let first = unlisted.first,
+      let span = ruleset.tables[first.table].chains[first.chain].rules[first.rule].provenance.span
+    else { return }
+    report(.unlistedExtensions(ruleCount: unlisted.count), at: span)
   }
 
   func span(of node: Node) -> SourceSpan {

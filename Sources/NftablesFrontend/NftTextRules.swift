@@ -26,6 +26,8 @@ package struct NftTextRules: Sendable {
     /// The comment that belongs to the rule: `comment "ssh"`.
     var comment: String?
     var verdicts: Verdicts = []
+    /// The rules of each chain without a name that stands in it (`jump { … }`).
+    var blocks: [[TextRule]] = []
   }
 
   /// The verdicts that stand in a rule itself, not in one of its maps.
@@ -96,24 +98,53 @@ extension NftTextRules {
   package func cite(in ruleset: inout Ruleset) {
     for table in ruleset.tables.indices {
       let (family, name) = (ruleset.tables[table].family, ruleset.tables[table].name)
-      for chain in ruleset.tables[table].chains.indices {
+      for chain in ruleset.tables[table].chains.indices
+      where !ruleset.tables[table].chains[chain].isAnonymous {
         let chainName = ruleset.tables[table].chains[chain].name
         guard let rules = rules(of: ChainName(family: family, table: name, chain: chainName))
         else { continue }
-        cite(rules, in: &ruleset.tables[table].chains[chain])
+        cite(rules, chain: chain, in: &ruleset.tables[table])
       }
     }
   }
 
-  private func cite(_ rules: [TextRule], in chain: inout Chain) {
-    // A rule without a handle is a doubt about the chain, and no rule of the listing.
-    let listed = chain.rules.indices.filter { chain.rules[$0].handle != nil }
+  private func cite(_ rules: [TextRule], chain index: Int, in table: inout Table) {
+    let chain = table.chains[index]
+    // A rule without a handle is a doubt about the chain, and no rule of the listing; those of a
+    // chain without a name are listed without theirs.
+    let listed = chain.rules.indices.filter {
+      chain.isAnonymous || chain.rules[$0].handle != nil
+    }
     guard listed.count == rules.count else { return }
     for (index, rule) in zip(listed, rules) {
       guard rule.comment == chain.rules[index].comment else { return }
       if let verdicts = Self.verdicts(of: chain.rules[index]), verdicts != rule.verdicts { return }
     }
-    for (index, rule) in zip(listed, rules) { chain.rules[index].provenance.span = rule.span }
+    for (position, rule) in zip(listed, rules) {
+      table.chains[index].rules[position].provenance.span = rule.span
+      citeChains(inside: rule, chain.rules[position], in: &table)
+    }
+  }
+
+  /// Cites the rules of chains without a name: by their own places, or else by that of the rule
+  /// that they stand in.
+  private func citeChains(inside rule: TextRule, _ listed: Rule, in table: inout Table) {
+    var targets: [Int] = []
+    for statement in listed.statements {
+      guard case .verdict(let verdict) = statement else { continue }
+      switch verdict {
+      case .jump(let target), .goto(let target):
+        if table.chains[target].isAnonymous { targets.append(target) }
+      case .accept, .drop, .continue, .return: break
+      }
+    }
+    for target in targets {
+      for position in table.chains[target].rules.indices {
+        table.chains[target].rules[position].provenance.span = rule.span
+      }
+    }
+    guard rule.blocks.count == targets.count else { return }
+    for (block, target) in zip(rule.blocks, targets) { cite(block, chain: target, in: &table) }
   }
 
   /// The verdicts of a rule; nil where a part of it is not covered, which may hold one.

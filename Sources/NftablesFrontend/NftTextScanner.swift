@@ -180,13 +180,23 @@ extension NftTextScanner {
     var depth = 0
     var token = first
     var followsComment = false
+    var followsJump = false
     while true {
+      let beginsBlock = followsJump && depth == 0 && token.kind == .open
+      followsJump = isJump(token)
       switch token.kind {
       case .separator where depth > 0: break
       case .close where depth > 0: depth -= 1
       case .close, .separator, .end:
         reader.putBack(token)
         return isWhole ? rule : nil
+      case .open where beginsBlock:
+        guard let (rules, end) = block() else {
+          isWhole = false
+          break
+        }
+        rule.blocks.append(rules)
+        token = end
       case .open: depth += 1
       case .word, .string:
         guard depth == 0 else { break }
@@ -205,6 +215,30 @@ extension NftTextScanner {
         }
       }
       token = reader.next()
+    }
+  }
+
+  private func isJump(_ token: NftTokenReader.Token) -> Bool {
+    guard token.kind == .word else { return false }
+    let bytes = reader.bytes(of: token)
+    return bytes.elementsEqual("jump".utf8) || bytes.elementsEqual("goto".utf8)
+  }
+
+  /// The rules of a chain without a name, and its closing brace; nil where that is missing or a rule
+  /// cannot be followed.
+  private mutating func block() -> ([TextRule], NftTokenReader.Token)? {
+    var rules: [TextRule] = []
+    while true {
+      let token = reader.next()
+      switch token.kind {
+      case .close: return (rules, token)
+      case .end: return nil
+      case .separator: continue
+      case .string, .open: return nil
+      case .word:
+        guard let rule = rule(from: token) else { return nil }
+        rules.append(rule)
+      }
     }
   }
 

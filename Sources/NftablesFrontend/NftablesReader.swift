@@ -26,15 +26,18 @@ package enum NftablesReader {
   ///   - bytes: the JSON.
   ///   - name: the file's name, for diagnostics.
   ///   - sources: the map that the file is added to.
-  ///   - tableFlags: what ``tableFlags(inText:)`` found, where a text listing is at hand.
+  ///   - text: the text listing of the same ruleset, where it is at hand; it tells what the JSON
+  ///     leaves out.
+  ///   - retelling: loads commands and lists them, for statements that are listed as text.
   /// - Returns: the ruleset, or diagnostics that say why there is none.
   package static func read(
-    _ bytes: [UInt8], name: String, sources: inout SourceMap, tableFlags: [String: [String]] = [:]
+    _ bytes: [UInt8], name: String, sources: inout SourceMap, text: [UInt8]? = nil,
+    retelling: NftRetelling? = nil
   ) -> Reading {
     let file = sources.add(SourceFile(name: name, bytes: bytes))
     do throws(JSONError) {
       let document = try JSONDocument(reading: bytes, limits: limits)
-      return read(document, document.root, file: file, tableFlags: tableFlags)
+      return read(document, document.root, file: file, text: text, retelling: retelling)
     } catch {
       return Reading(
         ruleset: nil, diagnostics: [syntaxDiagnostic(error, bytes, file: file)])
@@ -42,7 +45,7 @@ package enum NftablesReader {
   }
 
   /// nft nests a dozen levels; deeper expressions are no listing and would cost stack.
-  private static let limits = JSONLimits(depth: 96)
+  static let limits = JSONLimits(depth: 96)
 
   private static func syntaxDiagnostic(
     _ error: JSONError, _ bytes: [UInt8], file: Int
@@ -59,38 +62,18 @@ package enum NftablesReader {
     return diagnostic
   }
 
-  /// The flags of each table in a text listing (`nft list ruleset`), by `family name`.
-  ///
-  /// nft 1.0.6 cannot be trusted with them in JSON: where a table has one flag it prints whatever
-  /// the freed string's memory holds, or breaks the listing off.
-  package static func tableFlags(inText text: String) -> [String: [String]] {
-    var flags: [String: [String]] = [:]
-    var table: String?
-    for line in text.split(separator: "\n") {
-      let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "," })
-      if line.hasPrefix("table "), words.count >= 3 {
-        let name = "\(words[1]) \(words[2])"
-        flags[name] = []
-        table = name
-      } else if let name = table, words.first == "flags" {
-        flags[name] = words.dropFirst().map { String($0.filter { $0 != ";" }) }
-        table = nil
-      } else if words.last == "{" {
-        // A set or chain begins: flags from here on are not the table's.
-        table = nil
-      }
-    }
-    return flags
-  }
-
   /// Reads a listing that is a value inside a document, whose text is file number `file`.
   package static func read(
-    _ document: JSONDocument, _ node: JSONDocument.Node, file: Int,
-    tableFlags: [String: [String]] = [:]
+    _ document: JSONDocument, _ node: JSONDocument.Node, file: Int, text: [UInt8]? = nil,
+    retelling: NftRetelling? = nil
   ) -> Reading {
-    var lowering = NftLowering(document: document, file: file, tableFlags: tableFlags)
+    var lowering = NftLowering(
+      document: document, file: file, listingText: text.map { NftListingText($0) })
     if let list = document.member("nftables", of: node), document.kind(of: list) == .array {
       lowering.lower(objects: list)
+      lowering.reportUnlistedExtensions()
+      lowering.findTexts()
+      if let retelling { lowering.retell(by: retelling) }
     } else {
       lowering.report(.foreign("it has no list called `nftables`"), at: node)
     }

@@ -66,10 +66,10 @@ package struct ClaimOutcome: Hashable, Sendable {
 
   /// What besides the proof speaks for the answer; nil where it was not asked.
   package struct Evidence: Hashable, Sendable {
-    package var replay: String?
+    package var replay: ReplayEvidence?
     package var probe: String?
 
-    package init(replay: String? = nil, probe: String? = nil) {
+    package init(replay: ReplayEvidence? = nil, probe: String? = nil) {
       self.replay = replay
       self.probe = probe
     }

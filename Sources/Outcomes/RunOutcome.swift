@@ -11,6 +11,8 @@ package struct RunOutcome: Hashable, Sendable {
   package var properties: [Property]
   /// Set where the run ended before every line had its answer: why.
   package var abortedBecause: String?
+  /// What came of replaying the answers; nil where it was not asked.
+  package var replay: ReplaySummary?
 
   package struct Property: Hashable, Sendable {
     package var name: String
@@ -24,7 +26,8 @@ package struct RunOutcome: Hashable, Sendable {
 
   package init(
     toolVersion: String, claims: [ClaimOutcome], startedAt: Int, seconds: Double,
-    hostname: String, properties: [Property] = [], abortedBecause: String? = nil
+    hostname: String, properties: [Property] = [], abortedBecause: String? = nil,
+    replay: ReplaySummary? = nil
   ) {
     self.toolVersion = toolVersion
     self.claims = claims
@@ -33,6 +36,7 @@ package struct RunOutcome: Hashable, Sendable {
     self.hostname = hostname
     self.properties = properties
     self.abortedBecause = abortedBecause
+    self.replay = replay
   }
 
   package func count(_ status: ClaimOutcome.Status) -> Int {

@@ -15,7 +15,7 @@ struct CompiledRule {
     case hit(Lookup)
     case write(Selector, Expression)
     case notrack
-    case translate(Translation, guards: [Constraint])
+    case translate(Translation, guards: [Constraint], address: Lookup?, port: Lookup?)
     /// May do anything a rule can do.
     case anything(String)
     /// Drops the packet, takes it away or lets it pass: which, is not known.
@@ -59,7 +59,7 @@ extension MatchConditions {
           actions.append(.require(.never))
           break statements
         }
-        if let constraints = condition.box {
+        if condition.isPlain, let constraints = condition.box {
           box += constraints
         } else {
           flush()
@@ -106,12 +106,12 @@ extension MatchConditions {
           actions.append(.require(.never))
           break statements
         }
-        for value in [translation.address, translation.port] {
-          if case .lookup(let key, let map) = value {
-            actions.append(.hit(lookup(key, in: map, &register)))
-          }
+        let lookups = [translation.address, translation.port].map { value -> Lookup? in
+          guard case .lookup(let key, let map) = value else { return nil }
+          return lookup(key, in: map, &register)
         }
-        actions.append(.translate(translation, guards: guards))
+        actions.append(
+          .translate(translation, guards: guards, address: lookups[0], port: lookups[1]))
       case .setUpdate(let update):
         flush()
         guard let guards = keyGuards(update.key, &register) else {
@@ -135,7 +135,9 @@ extension MatchConditions {
     let doubt: String? =
       if case .possible(let reason) = rule.certainty { reason } else { nil }
     var entrance: [Constraint] = []
-    if case .require(let condition) = actions.first { entrance = condition.box ?? [] }
+    if case .require(let condition) = actions.first, condition.isPlain {
+      entrance = condition.box ?? []
+    }
     return CompiledRule(index: index, entrance: entrance, actions: actions, doubt: doubt)
   }
 

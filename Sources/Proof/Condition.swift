@@ -14,12 +14,18 @@ struct Condition {
     case noneOf([[Constraint]])
     /// Decided by values that only a cube knows to be few.
     case computed(ComputedTest)
+    /// Decided by what the host knows of an address.
+    case addressType(AddressTypeTest)
     /// May hold or not, for this reason.
     case unknown(String)
   }
 
   var guards: [Constraint]
   var test: Test
+  /// Choices that are made anew each time the condition is asked.
+  var choices: [Dimension] = []
+  /// Whether some box asks for a member of the connection's tuples.
+  var readsTuples = false
 
   static let never = Condition(guards: [], test: .never)
 
@@ -52,14 +58,40 @@ struct Condition {
     switch test {
     case .always: guards
     case .anyOf(let boxes) where boxes.count == 1: guards + boxes[0]
-    case .anyOf, .noneOf, .never, .computed, .unknown: nil
+    case .anyOf, .noneOf, .never, .computed, .addressType, .unknown: nil
     }
   }
 
-  /// The condition as it is for the packets of a cube.
-  func resolved(for cube: Cube, in register: DimensionRegister, _ family: IPFamily) -> Condition {
+  /// The same condition, with what it reads besides fields of the packet.
+  func reading(_ choices: [Dimension], tuples: Bool) -> Condition {
+    var condition = self
+    condition.choices = choices
+    condition.readsTuples = tuples
+    return condition
+  }
+
+  /// Whether what the condition asks stays the same for packets that were not changed.
+  var isPlain: Bool { choices.isEmpty && !readsTuples }
+
+  /// The condition as it is for packets that came this far.
+  func resolved(
+    for state: PacketState, in register: DimensionRegister, _ context: HookContext, at station: Int
+  ) -> Condition {
+    if readsTuples {
+      let places = TuplePlaces(state, context, at: station)
+      var condition = Condition(guards: guards, test: test)
+      switch test {
+      case .anyOf(let boxes): condition.test = .anyOf(boxes.map(places.resolved))
+      case .noneOf(let boxes): condition.test = .noneOf(boxes.map(places.resolved))
+      case .computed(let computed):
+        condition.test = .computed(computed.at(places.resolved(computed.dimension)))
+      case .always, .never, .addressType, .unknown: break
+      }
+      return condition.resolved(for: state, in: register, context, at: station)
+    }
+    let cube = state.cube
     guard case .computed(let test) = test else { return self }
-    let domain = register.domain(of: test.dimension, in: family)
+    let domain = register.domain(of: test.dimension, in: context.family)
     guard let accepted = (cube[test.dimension] ?? domain).filtered(test.accepts) else {
       return Condition(guards: guards, test: .unknown(test.text))
     }
@@ -83,6 +115,13 @@ struct ComputedTest {
   let isNegated: Bool
   /// The match as nft writes it.
   let text: String
+
+  /// The same test of another dimension.
+  func at(_ dimension: Dimension) -> ComputedTest {
+    ComputedTest(
+      dimension: dimension, shift: shift, width: width, mask: mask, flip: flip, values: values,
+      isNegated: isNegated, text: text)
+  }
 
   func accepts(_ whole: UInt128) -> Bool {
     let bits = whole >> UInt128(shift) & Proof.mask(width)
@@ -117,7 +156,7 @@ extension Cube {
     switch condition.test {
     case .never:
       return ([], [self])
-    case .always, .unknown, .computed:
+    case .always, .unknown, .computed, .addressType:
       return ([readable], unreadable)
     case .anyOf(let boxes):
       let (inside, outside) = readable.divide(byAnyOf: boxes)

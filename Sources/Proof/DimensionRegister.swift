@@ -12,6 +12,12 @@ package struct DimensionRegister: Sendable {
     case packet
     /// State that counts as either way: a limit, a quota.
     case gate
+    /// State that counts as one way, 1, though it may be the other.
+    case assumption
+    /// A choice made anew for every packet, any way: `numgen`.
+    case choice
+    /// A value that translation keeps of what the packet carried, or will carry.
+    case kept
     /// Something the model does not cover; an answer that rests on it is not known.
     case unknown
   }
@@ -54,10 +60,16 @@ package struct DimensionRegister: Sendable {
     return Dimension(rawValue: Self.firstVariable + variables.count - 1)
   }
 
-  /// A fresh variable with the values and the kind of a field.
-  mutating func variable(_ name: String, like field: Dimension) -> Dimension {
-    variables.append(Entry(name: name, domain: self[field].domain, kind: self[field].kind))
+  /// A fresh variable for something that is not known.
+  mutating func variable(_ name: String, domain: IntervalSet) -> Dimension {
+    variables.append(Entry(name: name, domain: domain, kind: .unknown))
     return Dimension(rawValue: Self.firstVariable + variables.count - 1)
+  }
+
+  /// Whether a dimension is a choice that is made anew each time it is read.
+  func isChoice(_ dimension: Dimension) -> Bool {
+    dimension.rawValue >= Dimension.coreCount && TupleMember(dimension) == nil
+      && self[dimension].kind == .choice
   }
 
   /// Whether a dimension is a variable, not a field.
@@ -83,7 +95,12 @@ package struct DimensionRegister: Sendable {
     case .inputName, .outputName: IntervalSet(bitWidth: 128)
     case .mark: IntervalSet(bitWidth: 32)
     case .connectionState: ConnectionBits.every
-    default: self[dimension].domain
+    default:
+      if let member = TupleMember(dimension) {
+        IntervalSet(bitWidth: member.part.isPort ? 16 : family.bitWidth)
+      } else {
+        self[dimension].domain
+      }
     }
   }
 }

@@ -9,6 +9,10 @@ enum FieldReading {
   case constant(UInt128, width: Int)
   /// Bits of a value of which only some are known: `value` where `mask` is set.
   case partly(mask: UInt128, value: UInt128, width: Int)
+  /// `ct status`: bits that translation sets, in a dimension, beside `value` where `known` is set.
+  case status(Dimension, known: UInt128, value: UInt128)
+  /// `fib … type`: what the host knows of the address in a dimension.
+  case addressType(Dimension)
   /// Whether a TCP option is there, or a value of it.
   case option(Dimension, value: Dimension?, width: Int)
   /// The IPv6 next-header octet: the transport protocol, or an extension header's number.
@@ -62,7 +66,7 @@ extension DimensionRegister {
     case .option(let header):
       return (guards, optionalHeader(header, transport: transport, in: context))
     case .environment(let field):
-      return (guards, .unknown(field.text))
+      return (guards, environment(field))
     }
   }
 
@@ -208,10 +212,25 @@ extension DimensionRegister {
     case .packetType: return whole(packetType, 8)
     case .length:
       return whole(field("meta length", domain: IntervalSet(bitWidth: 32), kind: .unknown), 32)
+    // A packet's way takes no time: what the clock says, it says to every rule.
+    case .time:
+      return whole(field("meta time", domain: IntervalSet(bitWidth: 64), kind: .unknown), 64)
+    case .day:
+      return whole(field("meta day", domain: IntervalSet(Interval(0, 6)), kind: .unknown), 8)
+    case .random:
+      return whole(field("meta random", domain: IntervalSet(bitWidth: 32), kind: .choice), 32)
+    case .userID, .groupID, .cgroup:
+      // Only packets of a socket have an owner; one that came in meets its socket after routing.
+      let isUnowned =
+        [.ingress, .prerouting, .forward].contains(context.hook)
+        || (context.hook == .postrouting && context.hasInputDevice)
+      return isUnowned ? .absent : .unknown("meta \(key.rawValue)")
+    case .realm where context.hook == .prerouting || context.hook == .ingress:
+      return .absent
     case .priority, .inputGroup, .outputGroup, .inputKind, .outputKind, .inputVRF,
       .inputVRFName,
-      .inputBridgeName, .outputBridgeName, .userID, .groupID, .cgroup, .realm, .secpath, .ipsec,
-      .secmark, .nftrace, .cpu, .random, .time, .day, .hour:
+      .inputBridgeName, .outputBridgeName, .realm, .secpath, .ipsec, .secmark, .nftrace, .cpu,
+      .hour:
       return .unknown("meta \(key.rawValue)")
     }
   }
@@ -221,6 +240,13 @@ extension DimensionRegister {
   /// Source: include/uapi/linux/if_packet.h, `PACKET_HOST`, `PACKET_BROADCAST`, `PACKET_MULTICAST`.
   var packetType: Dimension {
     mutating get { field("meta pkttype", domain: IntervalSet(Interval(0, 2))) }
+  }
+
+  /// Which ends the entry's status calls translated: `IPS_SRC_NAT` and `IPS_DST_NAT`.
+  var connectionStatus: Dimension {
+    mutating get {
+      field("ct status", domain: IntervalSet([0, 0x10, 0x20, 0x30].map { Interval($0) }))
+    }
   }
 
   /// The mark of the connection's entry.
@@ -272,16 +298,20 @@ extension DimensionRegister {
       }
     case .status:
       switch context.connection {
-      case .opening(let mayBeTranslated):
+      case .opening(mayBeTranslated: true):
         let dimension = field(
-          mayBeTranslated ? "ct status (translated or not)" : "ct status",
-          domain: Self.openingStatus(mayBeTranslated: mayBeTranslated))
+          "ct status (translated or not)", domain: Self.openingStatus(mayBeTranslated: true))
         return (entry, whole(dimension, 32))
+      case .opening(mayBeTranslated: false):
+        // Which nat chains were asked already, the bits `IPS_SRC_NAT_DONE` and `IPS_DST_NAT_DONE`,
+        // is not followed.
+        return (entry, .status(connectionStatus, known: ~0x180, value: 0))
       case .following:
         return (
           entry,
-          .partly(
-            mask: Self.translatedBits | Self.answeredBits, value: Self.answeredBits, width: 32)
+          .status(
+            connectionStatus, known: Self.translatedBits | Self.answeredBits,
+            value: Self.answeredBits)
         )
       case .any(let isEstablished):
         guard isEstablished else { return (entry, .unknown(text)) }
@@ -301,25 +331,43 @@ extension DimensionRegister {
       case .opening(mayBeTranslated: false), .following: break
       }
       if key.key == .sourcePort || key.key == .destinationPort {
-        return (entry, whole(endpoint(key, context, .transportWord0, .transportWord1), 16))
+        return (entry, whole(tupleMember(key), 16))
       }
       let width = key.type.bitWidth
       guard width == context.family.bitWidth else { return (entry, .absent) }
-      return (entry, whole(endpoint(key, context, .sourceAddress, .destinationAddress), width))
+      return (entry, whole(tupleMember(key), width))
     case .expiration, .helper, .label, .bytes, .packets, .averagePacket, .zone, .id, .eventmask,
       .secmark:
       return (entry, .unknown(text))
     }
   }
 
-  /// Which end of the packet a tuple's member is: the original tuple is the packet's own on the way
-  /// there and the reverse on the way back.
-  private func endpoint(
-    _ key: ConnectionKey, _ context: HookContext, _ source: Dimension, _ destination: Dimension
-  ) -> Dimension {
+  /// The dimension that stands for a member of one of the connection's tuples.
+  ///
+  /// The reply tuple is that of an answer: its source is where translated packets go.
+  private func tupleMember(_ key: ConnectionKey) -> Dimension {
+    let isReply = (key.direction ?? .original) == .reply
     let wantsSource = key.key == .sourceAddress || key.key == .sourcePort
-    let asksReply = (key.direction ?? .original) == .reply
-    return wantsSource != (asksReply != context.connection.isReply) ? source : destination
+    let isPort = key.key == .sourcePort || key.key == .destinationPort
+    let part = Binding.Part(end: wantsSource != isReply ? .source : .destination, isPort: isPort)
+    return TupleMember(part, isTranslated: isReply).dimension
+  }
+
+  /// What neither packet nor ruleset answers.
+  private mutating func environment(_ field: EnvironmentField) -> FieldReading {
+    switch field.source {
+    case .numberGenerator(_, let modulus, let offset):
+      guard modulus > 0 else { return .unknown(field.text) }
+      let values = Interval(UInt128(offset), UInt128(offset) + UInt128(modulus) - 1)
+      let dimension = self.field(field.text, domain: IntervalSet(values), kind: .choice)
+      return .bits([
+        BitSlice(source: .dimension(dimension), shift: 0, width: 32, dimensionWidth: 32)
+      ])
+    case .fib(["daddr"], "type"): return .addressType(.destinationAddress)
+    case .fib(["saddr"], "type"): return .addressType(.sourceAddress)
+    case .fib, .route, .socket, .osf, .ipsec, .hash:
+      return .unknown(field.text)
+    }
   }
 
   private mutating func optionalHeader(

@@ -39,7 +39,10 @@ extension RulesetWalk {
     _ running: inout Running, _ collector: inout FateCollector,
     _ register: inout DimensionRegister
   ) {
-    guard let state = run.restrict(state, to: lookup.guards) else { return }
+    var arriving = state
+    for choice in lookup.choices { arriving.cube.release(choice) }
+    let lookup = lookup.resolved(for: arriving, run.context, at: station)
+    guard let state = run.restrict(arriving, to: lookup.guards) else { return }
     let readable = state.cube
     guard lookup.unknown == nil, !lookup.branches.contains(where: { $0.doubt != nil }) else {
       // Found or missed, and which value: neither is known.
@@ -106,7 +109,7 @@ extension RulesetWalk {
           let current = state.cube[dimension]?.onlyValue
         else { return (.unknown, guards) }
         return (.value(current >> UInt128(slices[0].shift) & mask(slices[0].width)), guards)
-      case .partly, .nextHeader, .option, .unknown: return (.unknown, guards)
+      case .partly, .status, .addressType, .nextHeader, .option, .unknown: return (.unknown, guards)
       }
     case .masked(let inner, let bits, let flip):
       let (value, guards) = evaluate(inner, on: state, context, &register)

@@ -191,12 +191,42 @@ extension Prover {
     packet.outputInterface = witness.outputName?.description
     packet.further = finding.names.filter { $0.kind == .packet && $0.isConstrained && !$0.isUsual }
       .map { PacketDescription.Field(name: $0.name, value: String($0.set.lowest ?? 0)) }
+    packet.further += Self.translated(leaf, witness)
     // A mark that the sender set; without one it is 0.
-    let mark = leaf.state.original.first { $0.dimension == .mark }?.set ?? leaf.state.cube[.mark]
-    if let mark, !mark.contains(0), let lowest = mark.lowest {
+    if let mark = leaf.state.arrived(.mark), !mark.contains(0), let lowest = mark.lowest {
       packet.further.append(PacketDescription.Field(name: "meta mark", value: String(lowest)))
     }
     return packet
+  }
+
+  /// What the packet carries in the place of the addresses and ports it arrived with.
+  private static func translated(
+    _ leaf: Leaf, _ witness: Witness
+  ) -> [PacketDescription.Field] {
+    let names: [(dimension: Dimension, name: String)] = [
+      (.sourceAddress, "translated saddr"), (.transportWord0, "translated sport"),
+      (.destinationAddress, "translated daddr"), (.transportWord1, "translated dport"),
+    ]
+    return names.compactMap { dimension, name in
+      guard leaf.state.written.contains(dimension),
+        !leaf.state.unknown.contains(where: { $0.dimension == dimension }),
+        let set = leaf.state.cube[dimension], let lowest = set.lowest
+      else { return nil }
+      let isAddress = dimension == .sourceAddress || dimension == .destinationAddress
+      guard isAddress || witness.transport.hasPorts else { return nil }
+      // A port that may be changed mostly is not.
+      let arrived: UInt128? =
+        switch dimension {
+        case .transportWord0: UInt128(witness.word0)
+        case .transportWord1: UInt128(witness.word1)
+        default: nil
+        }
+      let value = arrived.flatMap { set.contains($0) ? $0 : nil } ?? lowest
+      return PacketDescription.Field(
+        name: name,
+        value: isAddress
+          ? IPAddress(witness.family, rawValue: value).description : String(value))
+    }
   }
 
   private static func flagNames(_ flags: UInt8) -> [String] {
@@ -219,7 +249,7 @@ extension Prover {
 extension DescribedDimension {
   /// Whether the set is what every ordinary packet has: not worth a word.
   fileprivate var isUsual: Bool {
-    (name == "meta pkttype" || name == "ct mark") && set.onlyValue == 0
+    name == "ct status" || (name == "meta pkttype" || name == "ct mark") && set.onlyValue == 0
   }
 
   /// What a counterexample takes a gate to be; nil for other dimensions.
@@ -247,14 +277,18 @@ extension FlowProof {
 extension Leaf {
   /// Whether other packets of the line, on other interfaces, may meet another fate.
   fileprivate func restsOnInterface(in path: FlowPath) -> Bool {
-    guard let hop = path.hops.first(where: { $0.firewall == firewall }), hop.interface == nil else {
-      return false
-    }
+    guard let hop = path.hops.first(where: { $0.firewall == firewall }) else { return false }
+    // An interface that the file names is not one to ask for; where the host sends translated
+    // packets on, it is named for the way in alone.
+    let goesOn =
+      hop.kind == .inbound && state.cube[.outputName] != IntervalSet(InterfaceName.none.rawValue)
+    guard hop.interface == nil || goesOn else { return false }
     let ordinary = Prover.ordinaryInterfaces
     let isOrdinary = { (set: IntervalSet?) in
       set == nil || set == ordinary || set == IntervalSet(InterfaceName.none.rawValue)
     }
-    return !isOrdinary(state.cube[.inputName]) || !isOrdinary(state.cube[.outputName])
+    return (hop.interface == nil && !isOrdinary(state.cube[.inputName]))
+      || !isOrdinary(state.cube[.outputName])
   }
 }
 

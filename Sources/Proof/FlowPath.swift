@@ -10,12 +10,15 @@ package struct Hop: Hashable, Sendable {
     case through
     /// Into the host that receives: prerouting, input.
     case inbound
+    /// Out of a host and back in by its loopback: output, postrouting, prerouting, input.
+    case looped
 
     var reversed: Kind {
       switch self {
       case .outbound: .inbound
       case .through: .through
       case .inbound: .outbound
+      case .looped: .looped
       }
     }
   }
@@ -25,6 +28,31 @@ package struct Hop: Hashable, Sendable {
   package var kind: Kind
   /// The interface the packet uses on this host, where it is known.
   package var interface: String?
+  /// The hop's place on the way of the packet that opens the connection, from 0.
+  var station = 0
+  /// Which end of the packet that opens the connection has the host's own address; nil for a router.
+  let anchor: Binding.End?
+
+  init(firewall: Int, kind: Kind, interface: String?) {
+    self.firewall = firewall
+    self.kind = kind
+    self.interface = interface
+    anchor =
+      switch kind {
+      case .inbound: .destination
+      case .outbound, .looped: .source
+      case .through: nil
+      }
+  }
+
+  /// The hop as packets that come the other way pass it.
+  var reversed: Hop {
+    var hop = self
+    hop.kind = kind.reversed
+    // What a router's input interface was is not where the answer arrives.
+    if kind == .through { hop.interface = nil }
+    return hop
+  }
 }
 
 /// Packets of a flow that meet the same firewalls in the same order.
@@ -99,19 +127,62 @@ extension FlowPath {
         }
       }
     }
-    return paths
+    return paths.map { path in
+      var path = path
+      for index in path.hops.indices { path.hops[index].station = index }
+      return path
+    }
   }
 
   /// The way back: the same firewalls in reverse, each from its other side.
   package var reversed: FlowPath {
     FlowPath(
       family: family, sources: destinations, destinations: sources,
-      hops: hops.reversed().map { hop in
-        // What a router's input interface was is not where the answer arrives.
-        Hop(
-          firewall: hop.firewall, kind: hop.kind.reversed,
-          interface: hop.kind == .through ? nil : hop.interface)
-      })
+      hops: hops.reversed().map(\.reversed))
+  }
+
+  /// Divides packets by the firewalls they meet from a host on that sends them somewhere else.
+  ///
+  /// - Parameters:
+  ///   - placements: Where each of the prover's firewalls stands.
+  ///   - interfaces: Which interface hosts are reached through.
+  ///   - passed: The firewalls that the packets have passed already.
+  ///   - host: The firewall of the host that sends them on; where it guards every address, it
+  ///     stands for that host alone.
+  /// - Returns: disjoint paths that together hold every packet.
+  func onward(
+    placements: [FirewallDeclaration.Placement], interfaces: [InterfaceAssignment],
+    passed: Set<Int>, from host: Int
+  ) -> [FlowPath] {
+    var paths = [self]
+    for (firewall, placement) in placements.enumerated() {
+      guard case .between(let left, let right) = placement, !passed.contains(firewall) else {
+        continue
+      }
+      let hop = Hop(firewall: firewall, kind: .through, interface: nil)
+      paths = paths.flatMap { path in
+        path.divided(bySources: left) { inside in
+          inside.divided(byDestinations: right) { [$0.adding(hop)] }
+        }.flatMap { part in
+          if part.hops.last == hop { return [part] }
+          return part.divided(bySources: right) { inside in
+            inside.divided(byDestinations: left) { [$0.adding(hop)] }
+          }
+        }
+      }
+    }
+    for (firewall, placement) in placements.enumerated() {
+      guard case .on(let hosts) = placement else { continue }
+      if firewall == host, hosts == .any { continue }
+      paths = paths.flatMap { path in
+        path.divided(byDestinations: hosts) { inside in
+          inside.along(interfaces, \.destinations) { part, interface in
+            part.adding(Hop(firewall: firewall, kind: .inbound, interface: interface))
+          }
+        }
+      }
+    }
+    return paths
   }
 
   private func adding(_ hop: Hop) -> FlowPath {

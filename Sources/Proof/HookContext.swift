@@ -7,10 +7,18 @@ package struct HookContext: Hashable, Sendable {
   package enum Connection: Hashable, Sendable {
     /// They open it; `mayBeTranslated` if an earlier hook may have bound its addresses to others.
     case opening(mayBeTranslated: Bool)
-    /// They follow packets that passed untranslated, in one direction.
+    /// They follow packets whose way through each host is known, in one direction.
     case following(isReply: Bool)
     /// Nothing but, perhaps, that an answer was seen before.
     case any(isEstablished: Bool)
+
+    /// Whether packets belong to connections that other packets opened.
+    var hasEntry: Bool {
+      switch self {
+      case .any, .following: true
+      case .opening: false
+      }
+    }
 
     var isReply: Bool { self == .following(isReply: true) }
 

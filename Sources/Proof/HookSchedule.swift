@@ -42,7 +42,7 @@ extension RulesetWalk {
   /// What runs at a hook, as it was found out the first time.
   mutating func schedule(at context: HookContext) -> [Group] {
     let key = ScheduleKey(
-      hook: context.hook, family: context.family, mayBeBound: context.connection.mayBeBound)
+      hook: context.hook, family: context.family, mayBeBound: context.connection.hasEntry)
     if let known = schedules[key] { return known }
     let groups = entries(at: context)
     schedules[key] = groups
@@ -82,7 +82,7 @@ extension RulesetWalk {
     }
     var groups: [Int: [Entry]] = [:]
     for filter in filters { groups[filter.base.priority, default: []].append(.chain(filter)) }
-    let mayBeBound = hasTranslations && context.connection.mayBeBound
+    let mayBeBound = hasTranslations && context.connection.hasEntry
     if let priority = Self.translationPriority(at: context.hook),
       !translations.isEmpty || mayBeBound
     {

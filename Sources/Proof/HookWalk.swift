@@ -55,9 +55,6 @@ extension RulesetWalk {
         group.entries, group.priority, here, context,
         isLast: isLast && position == groups.count - 1, &collector, &register)
       if collector.overflow != nil || here.isEmpty { return [] }
-      if readsConnectionStatus, position < groups.count - 1 {
-        doubtStatus(&here, &collector, register)
-      }
     }
     if !isTracked {
       for index in here.indices { track(&here[index], connectionState) }
@@ -68,20 +65,6 @@ extension RulesetWalk {
       return []
     }
     return here
-  }
-
-  /// Later chains of a hook read in the entry's status that it was translated here.
-  private func doubtStatus(
-    _ states: inout [PacketState], _ collector: inout FateCollector, _ register: DimensionRegister
-  ) {
-    guard followsRouting else { return }
-    for state in states where state.isBoundAtHook {
-      let location = state.path.flatMap(\.steps.last)?.location
-      finish(
-        state, .unknown("the connection's status after a translation"), location, &collector,
-        register)
-    }
-    states.removeAll(where: \.isBoundAtHook)
   }
 
   /// What follows a hook: routing, which a rewritten destination may send another way.
@@ -179,7 +162,7 @@ extension RulesetWalk {
     var bypassing: [PacketState] = []
     for state in states {
       if base.kind == .nat {
-        guard tracking.runs(for: family), !state.isBoundAtHook else {
+        guard tracking.runs(for: family), !state.isBoundAtHook, !isReturning else {
           bypassing.append(state)
           continue
         }
@@ -211,7 +194,7 @@ extension RulesetWalk {
     }
     var passed = running.accepted + bypassing
     if base.kind == .route {
-      for index in passed.indices where !passed[index].original.isEmpty {
+      for index in passed.indices where !passed[index].written.isEmpty {
         passed[index].mayTakeAnotherRoute = true
       }
     }

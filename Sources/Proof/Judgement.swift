@@ -37,16 +37,9 @@ extension FateCollector {
         let part = register.knownPart(of: suspect.state)
         guard let left = part.subtracting(others, domain: domain, budget: 4_096) else { continue }
         guard let witness = left.first(where: { !$0.isOneHostAlone }) else { continue }
-        var leaf = suspect
-        leaf.state.cube = witness
         // The unknowns stay with the leaf: its fate is only one of those that are not wanted.
-        for entry in suspect.state.cube.furtherEntries
-        where register[entry.dimension].kind == .unknown {
-          leaf.state.cube.assign(entry.set, to: entry.dimension)
-        }
-        if let state = suspect.state.cube[.connectionState] {
-          leaf.state.cube.assign(state, to: .connectionState)
-        }
+        var leaf = suspect
+        leaf.state.narrow(toArrived: witness)
         return .fails(leaf)
       }
     }
@@ -91,12 +84,24 @@ extension DimensionRegister {
       cube.assign(entry.set, to: entry.dimension)
     }
     // What packets were when they arrived tells them apart, not what was made of them.
-    for entry in state.original {
-      cube.assign(entry.set, to: entry.dimension)
+    for dimension in state.written {
+      if let set = state.arrived(dimension) { cube.assign(set, to: dimension) }
+    }
+    for entry in state.cube.furtherEntries
+    where [.assumption, .choice, .kept].contains(self[entry.dimension].kind) {
+      cube.release(entry.dimension)
     }
     // What the connection table said is the host's, and may itself rest on something unknown.
     cube.assign(ConnectionBits.every, to: .connectionState)
     return cube
+  }
+
+  /// The assumptions that packets go against.
+  func brokenAssumptions(of state: PacketState) -> [String] {
+    state.cube.furtherEntries.compactMap { entry in
+      let meaning = self[entry.dimension]
+      return meaning.kind == .assumption && !entry.set.contains(1) ? meaning.name : nil
+    }
   }
 
   /// Why what is said of a leaf is not known.

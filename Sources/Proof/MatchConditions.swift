@@ -136,7 +136,21 @@ struct MatchConditions {
     case .nextHeader:
       return nextHeader(
         guards, mask: fieldMask, flip: flip, values, isNegated: isNegated, match, &register)
+    case .addressType(let dimension):
+      guard fieldMask == .max, flip == 0 else { return unknown(match) }
+      return addressType(dimension, guards, values, isNegated: isNegated, match)
+    case .status(let dimension, let known, let constant):
+      return status(
+        dimension, known: known, constant, guards, mask: fieldMask, flip: flip, values,
+        isNegated: isNegated, match, register)
     case .bits(let slices):
+      var choices: [Dimension] = []
+      var readsTuples = false
+      for slice in slices {
+        guard case .dimension(let dimension) = slice.source else { continue }
+        if register.isChoice(dimension) { choices.append(dimension) }
+        readsTuples = readsTuples || TupleMember(dimension) != nil
+      }
       guard
         let boxes = boxes(
           slices, mask: fieldMask, flip: flip, values, in: register)
@@ -150,10 +164,54 @@ struct MatchConditions {
           test: .computed(
             ComputedTest(
               dimension: dimension, shift: slices[0].shift, width: slices[0].width,
-              mask: fieldMask, flip: flip, values: values, isNegated: isNegated, text: text)))
+              mask: fieldMask, flip: flip, values: values, isNegated: isNegated, text: text))
+        ).reading(choices, tuples: readsTuples)
       }
       return Condition(guards: guards, boxes: boxes, isNegated: isNegated)
+        .reading(choices, tuples: readsTuples)
     }
+  }
+
+  /// That the host knows an address as one of some types.
+  func addressType(
+    _ dimension: Dimension, _ guards: [Constraint]?, _ types: IntervalSet, isNegated: Bool,
+    _ match: Match
+  ) -> Condition {
+    guard let guards else { return .never }
+    let accepted =
+      isNegated
+      ? AddressTypeTest.types.subtracting(types) : types.intersection(AddressTypeTest.types)
+    return Condition(
+      guards: guards,
+      test: .addressType(
+        AddressTypeTest(
+          dimension: dimension, accepted: accepted, text: RulePrinter(table).text(of: match))))
+  }
+
+  /// What `ct status` says: bits that translation sets, and others that are the same for all.
+  private func status(
+    _ dimension: Dimension, known: UInt128, _ constant: UInt128, _ guards: [Constraint],
+    mask fieldMask: UInt128, flip: UInt128, _ values: IntervalSet, isNegated: Bool, _ match: Match,
+    _ register: DimensionRegister
+  ) -> Condition {
+    let domain = register[dimension].domain
+    let mask = fieldMask & Proof.mask(32)
+    var accepted: [Interval] = []
+    for word in domain.intervals.map(\.lower) {
+      let bits = (constant | word) & mask
+      // What can still be read where some of the bits are not known.
+      let possible = values.filtered { ($0 ^ flip) & mask & known == bits & known }
+      if mask & ~known == 0 {
+        if values.contains(bits ^ flip) != isNegated { accepted.append(Interval(word)) }
+      } else if let possible, possible.isEmpty {
+        if isNegated { accepted.append(Interval(word)) }
+      } else {
+        return Condition(guards: guards, test: .unknown(RulePrinter(table).text(of: match)))
+      }
+    }
+    let set = IntervalSet(accepted)
+    if set.isEmpty { return .never }
+    return Condition(guards: guards, test: .anyOf([[Constraint(dimension, set, domain: domain)]]))
   }
 
   /// A TCP option's presence, which reads 0 where there is none, or its value, which BREAKs there.

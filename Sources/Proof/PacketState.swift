@@ -8,16 +8,21 @@ package import Rulesets
 /// values in ``original``.
 package struct PacketState: Sendable {
   package var cube: Cube
-  /// Values that written fields had when the packet arrived.
-  package var original: [Cube.Entry] = []
+  /// Where the values are that written fields had when the packet arrived.
+  private(set) var original: [Original] = []
   /// Dimensions whose current value is not known: what rests on them is not known either.
   ///
   /// Each with every value it may have; a set that is smaller was narrowed by what followed.
   package var unknown: [Cube.Entry] = []
   package var path: Path?
-  /// Which ends of the connection were translated, or may have been.
-  package var translations: Set<Translation.Kind> = []
-  /// Whether the destination was rewritten, so that routing may take another way.
+  /// What hosts on the way exchange in the connection's packets, by their place on the way.
+  var bindings: [Int: Binding] = [:]
+  /// What hosts on the way remember, by their place on the way.
+  var visits: [Int: Visit] = [:]
+  /// Whether the packet was redirected to the host that it stands on.
+  var isRedirected = false
+  /// Whether addresses were rewritten in the packet alone, so that routing may take another way
+  /// and answers are not recognised.
   package var isRerouted = false
   /// Whether a nat chain of the hook has bound the connection, so that no other is asked.
   package var isBoundAtHook = false
@@ -30,11 +35,72 @@ package struct PacketState: Sendable {
 
   package init(cube: Cube) { self.cube = cube }
 
+  /// Where a field's value at arrival is.
+  struct Original: Hashable, Sendable {
+    enum Place: Hashable, Sendable {
+      case values(IntervalSet)
+      /// In a dimension that translation keeps it in, where later rules may narrow it.
+      case kept(Dimension)
+    }
+
+    let dimension: Dimension
+    let place: Place
+  }
+
+  /// Remembers where a field's value at arrival is, if it was not written before.
+  mutating func remember(_ dimension: Dimension, as place: Original.Place) {
+    if original.contains(where: { $0.dimension == dimension }) { return }
+    original.append(Original(dimension: dimension, place: place))
+  }
+
+  /// The dimensions whose values are not those of the packet that arrived.
+  var written: [Dimension] { original.map(\.dimension) }
+
+  /// The values of a dimension when the packet arrived; nil means every value.
+  func arrived(_ dimension: Dimension) -> IntervalSet? {
+    guard let entry = original.first(where: { $0.dimension == dimension }) else {
+      return cube[dimension]
+    }
+    switch entry.place {
+    case .values(let set): return set
+    case .kept(let kept): return cube[kept]
+    }
+  }
+
+  /// Narrows the packets to some of those that arrived.
+  ///
+  /// - Parameter arrived: Sets of the fields at arrival, each within this state's own.
+  mutating func narrow(toArrived arrived: Cube) {
+    func narrow(_ dimension: Dimension, to set: IntervalSet) {
+      guard let index = original.firstIndex(where: { $0.dimension == dimension }) else {
+        cube.assign(set, to: dimension)
+        return
+      }
+      switch original[index].place {
+      case .values: original[index] = Original(dimension: dimension, place: .values(set))
+      case .kept(let kept): cube.assign(set, to: kept)
+      }
+    }
+    for index in 0..<Dimension.coreCount where index != Dimension.connectionState.rawValue {
+      let dimension = Dimension(rawValue: index)
+      // Where the cube says nothing of an unknown value, neither does this.
+      if unknown.contains(where: { $0.dimension == dimension }), !written.contains(dimension) {
+        continue
+      }
+      if let set = arrived[dimension] { narrow(dimension, to: set) }
+    }
+    for entry in arrived.furtherEntries { narrow(entry.dimension, to: entry.set) }
+  }
+
+  /// Takes the packet as it is for the one that arrives.
+  mutating func startAnew() {
+    original = []
+    path = nil
+  }
+
   /// Writes a field.
   package mutating func write(_ set: IntervalSet, to dimension: Dimension, domain: IntervalSet) {
-    if !original.contains(where: { $0.dimension == dimension }) {
-      original.append(Cube.Entry(dimension: dimension, set: cube[dimension] ?? domain))
-    }
+    remember(dimension, as: .values(cube[dimension] ?? domain))
     unknown.removeAll { $0.dimension == dimension }
     cube.assign(set, to: dimension)
   }
@@ -47,11 +113,8 @@ package struct PacketState: Sendable {
 
   /// Whether both ends were one and the same address when the packets arrived.
   var isOneHostAlone: Bool {
-    func arrived(_ dimension: Dimension) -> UInt128? {
-      (original.first { $0.dimension == dimension }?.set ?? cube[dimension])?.onlyValue
-    }
-    guard let source = arrived(.sourceAddress) else { return false }
-    return source == arrived(.destinationAddress)
+    guard let source = arrived(.sourceAddress)?.onlyValue else { return false }
+    return source == arrived(.destinationAddress)?.onlyValue
   }
 
   /// Notes that a rule matched.

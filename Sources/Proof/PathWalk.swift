@@ -10,64 +10,170 @@ extension Prover {
     var transport: PhasePackets.Transport
     var phase: Phase
     var coversUnusualPackets: Bool
-    /// What is known of the connection at every hook.
+    /// What is known of the connection at every hook where the host has an entry of it.
     var connection: HookContext.Connection
     var gates: RulesetWalk.GatePolicy
     /// The hops, by their place on the way, whose connection table holds nothing of the packets.
     var untrackedHops: Set<Int> = []
+    /// How many cubes the walk may make.
+    var budget = Prover.budget
+    /// Whether every part is wanted as it is, with the rules that decide it.
+    var keepsParts = false
+    /// Whether what becomes of the connection on its way matters to later packets of it.
+    var keepsArrivals = false
+  }
+
+  /// Packets, and the firewalls ahead of them.
+  struct Departure {
+    var state: PacketState
+    var hops: [Hop]
   }
 
   /// How many cubes one walk may make.
   static let budget = 400_000
 
-  /// Follows the packets to the end of their way.
+  /// Follows all packets of a question, from the first firewall on, to the end of their way.
   mutating func follow(_ question: PhaseQuestion) -> FateCollector {
-    let family = question.path.family
-    var collector = FateCollector()
     register.forgetVariables()
-    var states = [opening(question)]
-    var budget = Self.budget
-    for (index, hop) in question.path.hops.enumerated() {
-      let isLastHop = index == question.path.hops.count - 1
-      enter(hop, &states, question)
-      let isUntracked = question.untrackedHops.contains(index)
-      let state = isUntracked ? question.transport.untrackedState : question.transport.state
-      walks[hop.firewall].gates = question.gates
-      walks[hop.firewall].budget = budget
-      doubtBridges(hop, &states, &collector)
-      let hooks = walks[hop.firewall].hooksThatMatter(hop.kind.hooks, family)
-      for (position, hook) in hooks.enumerated() {
-        let context = HookContext(
-          family: family, hook: hook,
-          connection: isUntracked ? .opening(mayBeTranslated: false) : question.connection,
-          hasInputDevice: hop.kind != .outbound,
-          hasOutputDevice: hook.hasOutputDevice,
-          coversUnusualPackets: question.coversUnusualPackets)
-        if hook == .forward
-          || (hook == .postrouting && hop.kind == .through
-            && !hooks.contains(.forward))
-        {
-          countDownLifetime(&states, family)
-        }
-        let isLast = isLastHop && position == hooks.count - 1
-        // Whether packets end up untracked or translated matters to the answer to the first one.
-        let keeps =
-          isLast && question.phase == .first && walks[hop.firewall].changesConnections
-        states = walks[hop.firewall].walk(
-          hook: context, states, connectionState: state, isLast: isLast && !keeps, &collector,
-          &register)
-        if collector.overflow != nil { return collector }
-      }
-      budget = walks[hop.firewall].budget
-      if !hooks.isEmpty {
-        for state in states { note(state, at: index, &collector) }
+    return follow(
+      question, from: [Departure(state: opening(question), hops: question.path.hops)])
+  }
+
+  /// Follows packets to the end of their way.
+  mutating func follow(_ question: PhaseQuestion, from departures: [Departure]) -> FateCollector {
+    var collector = FateCollector()
+    // What follows others came from another host, whatever translation made of its ends.
+    collector.countsOneHostAlone = departures.contains { !$0.state.visits.isEmpty }
+    collector.keepsAll = question.keepsParts
+    budget = question.budget
+    var groups: [(hops: [Hop], states: [PacketState])] = []
+    for departure in departures {
+      if let index = groups.firstIndex(where: { $0.hops == departure.hops }) {
+        groups[index].states.append(departure.state)
+      } else {
+        groups.append((departure.hops, [departure.state]))
       }
     }
-    for state in states {
-      walks[question.path.hops.last?.firewall ?? 0].finish(
-        state, .accepted, nil, &collector, register)
+    for group in groups {
+      travel(group.states, group.hops, from: 0, question, &collector)
     }
     return collector
+  }
+
+  /// Takes packets from one hop of their way to its end.
+  private mutating func travel(
+    _ states: [PacketState], _ hops: [Hop], from index: Int, _ question: PhaseQuestion,
+    _ collector: inout FateCollector
+  ) {
+    if states.isEmpty || collector.overflow != nil { return }
+    guard index < hops.count else {
+      arrive(states, hops, question, &collector)
+      return
+    }
+    let hop = hops[index]
+    var entering = states
+    enter(hop, &entering, question)
+    walks[hop.firewall].gates = question.gates
+    walks[hop.firewall].station = hop.station
+    walks[hop.firewall].surroundings = Surroundings(hosts: hosts, anchor: hop.anchor)
+    walks[hop.firewall].isReturning = false
+    doubtBridges(hop, &entering, &collector)
+    walks[hop.firewall].keepsParts = question.keepsParts
+    for isUntracked in [false, true] {
+      let here = entering.filter { state in
+        let isTrackedBefore = state.visits[hop.station].map { !$0.isUntracked }
+        return isUntracked != (isTrackedBefore ?? !question.untrackedHops.contains(index))
+      }
+      if here.isEmpty { continue }
+      cross(hop, hops, index, here, isUntracked: isUntracked, question, &collector)
+    }
+  }
+
+  /// Takes packets across one host, and on.
+  private mutating func cross(
+    _ hop: Hop, _ hops: [Hop], _ index: Int, _ states: [PacketState], isUntracked: Bool,
+    _ question: PhaseQuestion, _ collector: inout FateCollector
+  ) {
+    let mayDivert = question.phase == .first && walks[hop.firewall].hasTranslations
+    let before = mayDivert ? hop.kind.hooksBeforeRouting : []
+    let arrived = run(
+      before, hop, isUntracked: isUntracked, isLast: false, states, question, &collector)
+    for part in mayDivert
+      ? routed(arrived, hop, hops, index, question.path.family) : [Routed(arrived, hop, hops)]
+    {
+      let hooks = part.hop.kind.hooks.filter { !before.contains($0) }
+      let isLast = index == part.hops.count - 1 && !question.keepsArrivals
+      var passed = run(
+        hooks, part.hop, isUntracked: isUntracked, isLast: isLast, part.states, question,
+        &collector)
+      if question.keepsArrivals {
+        for position in passed.indices { leave(part.hop, &passed[position], question) }
+      }
+      for state in passed { note(state, at: index, &collector) }
+      travel(passed, part.hops, from: index + 1, question, &collector)
+    }
+  }
+
+  /// Takes packets through some of a host's hooks.
+  private mutating func run(
+    _ all: [Hook], _ hop: Hop, isUntracked: Bool, isLast: Bool, _ states: [PacketState],
+    _ question: PhaseQuestion, _ collector: inout FateCollector
+  ) -> [PacketState] {
+    let family = question.path.family
+    let hooks = walks[hop.firewall].hooksThatMatter(all, family)
+    let transport = question.transport
+    var here = states
+    for (position, hook) in hooks.enumerated() {
+      if hop.kind == .looped, hook == .prerouting {
+        returnByLoopback(&here)
+        walks[hop.firewall].isReturning = true
+      }
+      let context = HookContext(
+        family: family, hook: hook,
+        connection: isUntracked ? .opening(mayBeTranslated: false) : question.connection,
+        hasInputDevice: hop.kind.hasInputDevice(at: hook), hasOutputDevice: hook.hasOutputDevice,
+        coversUnusualPackets: question.coversUnusualPackets)
+      if hook == .forward
+        || (hook == .postrouting && hop.kind == .through && !hooks.contains(.forward))
+      {
+        countDownLifetime(&here, family)
+      }
+      walks[hop.firewall].budget = budget
+      here = walks[hop.firewall].walk(
+        hook: context, here,
+        connectionState: isUntracked ? transport.untrackedState : transport.state,
+        isLast: isLast && position == hooks.count - 1, &collector, &register)
+      budget = walks[hop.firewall].budget
+      if collector.overflow != nil || here.isEmpty { return [] }
+    }
+    return here
+  }
+
+  /// Packets at the end of their way.
+  private func arrive(
+    _ states: [PacketState], _ hops: [Hop], _ question: PhaseQuestion,
+    _ collector: inout FateCollector
+  ) {
+    for state in states {
+      let last = state.path.flatMap { path -> PathStep? in
+        if case .step(let step, _) = path { step } else { nil }
+      }
+      let walk = walks[hops.last?.firewall ?? 0]
+      for state in state.divided(byReceiver: question.phase) {
+        if question.phase == .first, state.isTranslatedToItself {
+          walk.finish(
+            state, .unknown("whether a host takes packets that come from its own address"),
+            last?.location, &collector, register)
+          continue
+        }
+        walk.finish(
+          state, .accepted, last?.firewall == hops.last?.firewall ? last?.location : nil,
+          &collector, register)
+        if question.keepsArrivals, register.brokenAssumptions(of: state).isEmpty {
+          collector.arrivals.append(Departure(state: state, hops: hops))
+        }
+      }
+    }
   }
 
   /// The packets before the first firewall.
@@ -96,11 +202,23 @@ extension Prover {
     let sendersMark =
       hop.kind == .outbound && question.coversUnusualPackets
       ? IntervalSet(bitWidth: 32) : IntervalSet(0)
+    let loopback = IntervalSet(InterfaceName("lo")?.rawValue ?? 0)
     for index in states.indices {
       leaveBehind(&states[index])
-      states[index].unknown.removeAll { $0.dimension == .mark || $0.dimension == .outputName }
       states[index].cube.assign(sendersMark, to: .mark)
+      states[index].isRedirected = false
+      states[index].mayTakeAnotherRoute = false
+      states[index].hasOwnZone = false
+      walks[hop.firewall].station = hop.station
+      walks[hop.firewall].note(status: &states[index], isKnown: true, &register)
+      if let visit = states[index].visits[hop.station] {
+        revisit(hop, visit, &states[index], question)
+        continue
+      }
       switch hop.kind {
+      case .looped:
+        states[index].cube.assign(none, to: .inputName)
+        states[index].cube.assign(loopback, to: .outputName)
       case .outbound:
         states[index].cube.assign(none, to: .inputName)
         states[index].cube.assign(interface, to: .outputName)
@@ -121,10 +239,79 @@ extension Prover {
     }
   }
 
+  /// Makes packets arrive at a host that knows their connection.
+  private mutating func revisit(
+    _ hop: Hop, _ visit: Visit, _ state: inout PacketState, _ question: PhaseQuestion
+  ) {
+    let isReply = question.phase == .answer
+    let all = IntervalSet(bitWidth: 128)
+    state.cube.assign(isReply ? visit.outputName : visit.inputName, to: .inputName)
+    state.cube.assign(isReply ? visit.inputName : visit.outputName, to: .outputName)
+    if visit.hasUnknownOutput {
+      state.unknown.append(
+        Cube.Entry(dimension: isReply ? .inputName : .outputName, set: all))
+    }
+    if let mark = visit.connectionMark {
+      state.unknown.removeAll { $0.dimension == register.connectionMark }
+      state.cube.assign(mark, to: register.connectionMark)
+    } else {
+      state.forget(register.connectionMark, domain: IntervalSet(bitWidth: 32))
+    }
+  }
+
+  /// Notes what a host remembers of packets that leave it.
+  private mutating func leave(
+    _ hop: Hop, _ state: inout PacketState, _ question: PhaseQuestion
+  ) {
+    let isReply = question.phase == .answer
+    let none = IntervalSet(InterfaceName.none.rawValue)
+    func isUnknown(_ dimension: Dimension) -> Bool {
+      state.unknown.contains { $0.dimension == dimension }
+    }
+    let came = state.cube[isReply ? .outputName : .inputName] ?? none
+    let went = state.cube[isReply ? .inputName : .outputName] ?? none
+    let mark = register.connectionMark
+    state.visits[hop.station] = Visit(
+      inputName: hop.kind == .looped ? none : came,
+      outputName: hop.kind == .looped ? IntervalSet(InterfaceName("lo")?.rawValue ?? 0) : went,
+      hasUnknownOutput: isUnknown(isReply ? .inputName : .outputName),
+      connectionMark: isUnknown(mark) ? nil : state.cube[mark],
+      isUntracked: state.cube[.connectionState] == IntervalSet(ConnectionBits.untracked)
+        || state.visits[hop.station]?.isUntracked == true)
+  }
+
+  /// Notes what the way of the first packet means for the answer.
+  private func note(_ state: PacketState, at index: Int, _ collector: inout FateCollector) {
+    let untracked = IntervalSet(ConnectionBits.untracked)
+    if let states = state.cube[.connectionState] {
+      if states.overlaps(untracked) { collector.untrackedHops.insert(index) }
+      if states != untracked { collector.trackedHops.insert(index) }
+    }
+    if !state.bindings.isEmpty { collector.isTranslated = true }
+  }
+
+  /// What came out by the loopback comes back in.
+  private func returnByLoopback(_ states: inout [PacketState]) {
+    for index in states.indices {
+      states[index].cube.assign(
+        IntervalSet(InterfaceName("lo")?.rawValue ?? 0), to: .inputName)
+      states[index].cube.assign(IntervalSet(InterfaceName.none.rawValue), to: .outputName)
+    }
+  }
+
   /// Forgets what the last host's frame, devices and connection table held.
   ///
   /// A leaf that rests on something unknown there goes on resting on it, under a name of its own.
   private mutating func leaveBehind(_ state: inout PacketState) {
+    let status = register.connectionStatus
+    let mark = register.connectionMark
+    let own: [Dimension] = [.mark, .inputName, .outputName, status, mark]
+    for entry in state.unknown where own.contains(entry.dimension) {
+      guard let set = state.cube[entry.dimension], set != entry.set else { continue }
+      let kept = register.variable(register.name(of: entry.dimension), domain: entry.set)
+      state.cube.assign(set, to: kept)
+    }
+    state.unknown.removeAll { own.contains($0.dimension) }
     for name in Self.hostFields {
       guard let dimension = register.knownField(name), let set = state.cube[dimension] else {
         continue
@@ -132,7 +319,7 @@ extension Prover {
       let meaning = register[dimension]
       state.cube.release(dimension)
       guard meaning.kind == .unknown, set != meaning.domain else { continue }
-      let kept = register.variable(name, like: dimension)
+      let kept = register.variable(name, domain: meaning.domain)
       state.cube.assign(set, to: kept)
     }
   }
@@ -140,7 +327,7 @@ extension Prover {
   /// The fields that a packet does not carry from host to host.
   private static let hostFields = [
     "ether saddr", "ether daddr", "frame is tagged", "meta iif", "meta oif", "meta iiftype",
-    "meta oiftype", "ct status",
+    "meta oiftype",
   ]
 
   /// Every interface but the loopback and none at all.
@@ -184,21 +371,6 @@ extension Prover {
     }
     states = forwarded
   }
-
-  /// Notes what the way of the first packet means for the answer.
-  private func note(_ state: PacketState, at hop: Int, _ collector: inout FateCollector) {
-    let untracked = IntervalSet(ConnectionBits.untracked)
-    if let states = state.cube[.connectionState] {
-      if states.overlaps(untracked) { collector.untrackedHops.insert(hop) }
-      if states != untracked { collector.trackedHops.insert(hop) }
-    }
-    if !state.translations.isEmpty, collector.translatedBy == nil {
-      collector.translatedBy =
-        state.path?.steps.last { step in
-          if case .translated = step.effect { true } else { false }
-        }?.location
-    }
-  }
 }
 
 extension Hop.Kind {
@@ -208,6 +380,24 @@ extension Hop.Kind {
     case .outbound: [.output, .postrouting, .egress]
     case .through: [.ingress, .prerouting, .forward, .postrouting, .egress]
     case .inbound: [.ingress, .prerouting, .input]
+    case .looped: [.output, .postrouting, .prerouting, .input]
+    }
+  }
+
+  /// The hooks that packets pass before the host looks where they go.
+  fileprivate var hooksBeforeRouting: [Hook] {
+    switch self {
+    case .outbound, .looped: [.output]
+    case .through, .inbound: [.ingress, .prerouting]
+    }
+  }
+
+  /// Whether a device delivered the packets that stand at a hook.
+  fileprivate func hasInputDevice(at hook: Hook) -> Bool {
+    switch self {
+    case .through, .inbound: true
+    case .outbound: false
+    case .looped: hook == .prerouting || hook == .input
     }
   }
 }
@@ -223,10 +413,34 @@ extension Hook {
 
 extension IntervalSet {
   /// Whether addresses of several hosts at once are among these (RFC 5771, RFC 4291 §2.7, RFC 919).
-  fileprivate func mayBeMulticast(_ family: IPFamily) -> Bool {
+  func mayBeMulticast(_ family: IPFamily) -> Bool {
     switch family {
     case .ipv4: overlaps(Interval(0xE000_0000, 0xEFFF_FFFF)) || contains(0xFFFF_FFFF)
     case .ipv6: overlaps(Interval(0xFF << 120, .max))
     }
+  }
+}
+
+extension PacketState {
+  /// The packets whose ends are one and the same address after translation, and the others.
+  fileprivate func divided(byReceiver phase: Phase) -> [PacketState] {
+    guard phase == .first, bindings.values.contains(where: { $0.carried.contains(.destination) }),
+      let destination = cube[.destinationAddress]?.onlyValue, let sources = cube[.sourceAddress],
+      !unknown.contains(where: { $0.dimension == .sourceAddress }), sources.contains(destination),
+      sources.onlyValue == nil
+    else { return [self] }
+    var same = self
+    same.cube.assign(IntervalSet(destination), to: .sourceAddress)
+    var others = self
+    others.cube.assign(sources.subtracting(IntervalSet(destination)), to: .sourceAddress)
+    return [same, others]
+  }
+
+  /// Whether translation made both ends one and the same address of another host.
+  fileprivate var isTranslatedToItself: Bool {
+    guard !isOneHostAlone, let source = cube[.sourceAddress]?.onlyValue,
+      source == cube[.destinationAddress]?.onlyValue
+    else { return false }
+    return bindings.values.contains { $0.carried.contains(.destination) }
   }
 }

@@ -45,6 +45,10 @@ struct PhasePackets {
   private static let asymmetric = IntervalSet(
     [TransportProtocol.tcp, .sctp, .dccp, .icmp, .icmpv6].map { Interval(UInt128($0.rawValue)) })
 
+  /// The protocols whose packets have no ports to answer from.
+  static let messages = IntervalSet(
+    [TransportProtocol.icmp, .icmpv6].map { Interval(UInt128($0.rawValue)) })
+
   private static let ports = IntervalSet(bitWidth: 16)
   private static let everyWord = IntervalSet(bitWidth: 16)
   private static let syn = IntervalSet(0x02)

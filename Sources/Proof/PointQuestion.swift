@@ -118,7 +118,12 @@ extension RulesetWalk {
     gates = .unknown
     budget = 100_000
     followsRouting = false
-    defer { followsRouting = true }
+    followsTranslations = false
+    surroundings = nil
+    defer {
+      followsRouting = true
+      followsTranslations = true
+    }
     var collector = FateCollector()
     collector.countsOneHostAlone = true
     collector.keepsAll = true
@@ -157,8 +162,9 @@ extension PacketState {
       let dimension = Dimension(rawValue: index)
       // The connection's state and the mark are the host's, and not in the packet.
       if dimension == .connectionState || dimension == .mark { return true }
-      let arrived = original.first { $0.dimension == dimension }?.set ?? cube[dimension]
-      guard let value = point[dimension]?.onlyValue, let arrived else { return true }
+      guard let value = point[dimension]?.onlyValue, let arrived = arrived(dimension) else {
+        return true
+      }
       return arrived.contains(value)
     }
   }

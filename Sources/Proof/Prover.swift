@@ -1,4 +1,4 @@
-internal import Addresses
+package import Addresses
 internal import PacketSets
 package import Rulesets
 package import Scenarios
@@ -23,13 +23,28 @@ package struct Firewall: Sendable {
 package struct Prover: Sendable {
   package let firewalls: [Firewall]
   let interfaces: [InterfaceAssignment]
+  /// The addresses of each host that the file names.
+  let hosts: [AddressSet]
+  /// The firewalls, by what each is: those that translate by one ruleset are one machine.
+  let machines: [Int]
   var walks: [RulesetWalk]
   var register = DimensionRegister()
+  /// How many cubes the walk that is under way may still make.
+  var budget = 0
 
-  package init(firewalls: [Firewall], interfaces: [InterfaceAssignment] = []) {
+  package init(
+    firewalls: [Firewall], interfaces: [InterfaceAssignment] = [], hosts: [AddressSet] = []
+  ) {
     self.firewalls = firewalls
     self.interfaces = interfaces.byName
-    walks = firewalls.enumerated().map { RulesetWalk($1.ruleset, firewall: $0) }
+    self.hosts = hosts
+    let walks = firewalls.enumerated().map { RulesetWalk($1.ruleset, firewall: $0) }
+    self.walks = walks
+    machines = firewalls.indices.map { index in
+      guard walks[index].hasTranslations else { return index }
+      let ruleset = firewalls[index].ruleset
+      return firewalls[..<index].firstIndex { $0.ruleset == ruleset } ?? index
+    }
   }
 
   /// Answers whether every packet of a flow meets the fate that is expected.
@@ -71,69 +86,71 @@ package struct Prover: Sendable {
     _ flow: Flow, _ path: FlowPath, _ transport: PhasePackets.Transport, mustWork: Bool,
     _ proof: inout FlowProof
   ) {
-    let gates: RulesetWalk.GatePolicy = mustWork ? .notExceeded : .either
-    var question = PhaseQuestion(
-      path: path, transport: transport, phase: .first, coversUnusualPackets: !mustWork,
-      connection: flow.state == .new
-        ? .opening(mayBeTranslated: false)
-        : .any(isEstablished: flow.state == .established),
-      gates: gates)
-    let first = follow(question)
+    var question = PhaseQuestion.opening(path, transport, of: flow)
+    question.keepsArrivals = mattersLater(question, of: flow)
+    var first = follow(question)
+    first.keptArrivals = question.keepsArrivals
     let judgement = first.judgement(
       wanting: flow.expectation.accepts, register, in: path.family)
     proof.observe(first)
+    proof.assume(first, for: judgement, of: flow.expectation)
     proof.add(
       FlowProof.Finding(path: path, phase: .first, judgement: judgement), register)
+    if case .fails(let leaf) = judgement, !restsOnGates(leaf, question, flow) {
+      proof.forgetGates()
+    }
     guard mustWork, case .holds = judgement, flow.state == .new else { return }
     guard transport.hasAnswer else { return }
 
-    if first.translatedBy != nil {
-      proof.add(
-        FlowProof.Finding(
-          path: path, phase: .answer,
-          judgement: .unknown(
-            reasons: ["the connection's addresses are translated on the way"], nil)), register)
-      return
-    }
-    question.connection = .following(isReply: true)
-    question.phase = .answer
-    question.path = path.reversed
-    question.transport = PhasePackets.answer(to: transport)
-    judge(question, flow, after: first, &proof)
-
-    guard !proof.isDecided, let further = PhasePackets.further(after: transport) else { return }
-    question.connection = .following(isReply: false)
-    question.phase = .further
-    question.path = path
-    question.transport = further
-    judge(question, flow, after: first, &proof)
+    let answers = judge(question.answer, flow, after: first, &proof)
+    guard !proof.isDecided, var further = question.further else { return }
+    further.keepsArrivals = false
+    _ = judge(further, flow, after: answers, &proof)
   }
 
-  /// Asks about a later packet of connections whose first packet passed.
-  ///
-  /// Where a hop tracks some of the connections and not others, the packet must pass both with an
-  /// entry and without: which one it has is not followed.
-  private mutating func judge(
-    _ question: PhaseQuestion, _ flow: Flow, after first: FateCollector, _ proof: inout FlowProof
-  ) {
-    let last = question.path.hops.count - 1
-    let mixed = first.untrackedHops.intersection(first.trackedHops)
-    let never = first.untrackedHops.subtracting(mixed)
-    for untracked in mixed.isEmpty ? [never] : [never, first.untrackedHops] {
-      var question = question
-      question.untrackedHops =
-        question.phase == .answer ? Set(untracked.map { last - $0 }) : untracked
-      let fates = follow(question)
-      proof.assume(fates)
-      var judgement = fates.judgement(
-        wanting: flow.expectation.accepts, register, in: question.path.family)
-      if !mixed.isEmpty, case .fails(let leaf) = judgement {
-        judgement = .unknown(reasons: ["which of the connections are tracked"], leaf)
-      }
-      proof.add(
-        FlowProof.Finding(path: question.path, phase: question.phase, judgement: judgement),
-        register)
+  /// Whether a counterexample is one only while limits and quotas are as it says.
+  private mutating func restsOnGates(
+    _ leaf: Leaf, _ question: PhaseQuestion, _ flow: Flow
+  ) -> Bool {
+    let gates = leaf.state.cube.furtherEntries.contains {
+      register[$0.dimension].kind == .gate && $0.set != register[$0.dimension].domain
     }
+    guard gates else { return false }
+    let witness = Witness(leaf, in: question.path.family)
+    var alone = question
+    alone.path.sources = IntervalSet(witness.source.rawValue)
+    alone.path.destinations = IntervalSet(witness.destination.rawValue)
+    alone.transport.protocols = IntervalSet(UInt128(witness.transport.rawValue))
+    alone.transport.word0 = IntervalSet(UInt128(witness.word0))
+    alone.transport.word1 = IntervalSet(UInt128(witness.word1))
+    alone.keepsParts = true
+    let fates = follow(alone)
+    return fates.overflow != nil || fates.doubtful.contains { flow.expectation.accepts($0.fate) }
+  }
+
+  /// Whether later packets of a connection follow what became of the first: where connections are
+  /// translated or not tracked.
+  func mattersLater(_ question: PhaseQuestion, of flow: Flow) -> Bool {
+    flow.expectation == .allow && flow.state == .new && question.transport.hasAnswer
+      && question.path.hops.contains { walks[$0.firewall].changesConnections }
+  }
+
+  /// Asks about a later packet of connections whose packets so far passed.
+  private mutating func judge(
+    _ question: PhaseQuestion, _ flow: Flow, after earlier: FateCollector,
+    _ proof: inout FlowProof
+  ) -> FateCollector {
+    var fates =
+      earlier.keptArrivals
+      ? follow(question, from: followers(of: earlier.arrivals, question)) : follow(question)
+    fates.keptArrivals = question.keepsArrivals
+    let judgement = fates.judgement(
+      wanting: flow.expectation.accepts, register, in: question.path.family)
+    proof.assume(fates, for: judgement, of: flow.expectation)
+    proof.add(
+      FlowProof.Finding(path: question.path, phase: question.phase, judgement: judgement),
+      register)
+    return fates
   }
 }
 
@@ -175,7 +192,6 @@ package struct FlowProof: Sendable {
     sawAccepted = sawAccepted || collector.accepted != nil
     sawDropped = sawDropped || collector.dropped != nil
     sawRejected = sawRejected || !collector.rejected.isEmpty
-    assume(collector)
   }
 
   private mutating func observe(_ fate: Leaf.Fate) {
@@ -187,9 +203,17 @@ package struct FlowProof: Sendable {
     }
   }
 
-  mutating func assume(_ collector: FateCollector) {
+  /// Forgets what the counterexample takes limits and quotas to be: it does not matter.
+  mutating func forgetGates() { finding?.names.removeAll { $0.kind == .gate } }
+
+  /// Notes what an answer rests on besides the packets.
+  mutating func assume(
+    _ collector: FateCollector, for judgement: Judgement, of expectation: Flow.Expectation
+  ) {
     isTooComplex = isTooComplex || collector.overflow != nil
-    for assumption in collector.assumptions where !assumptions.contains(assumption) {
+    let fails = if case .fails = judgement { true } else { false }
+    for assumption in collector.assumptions(where: { expectation.accepts($0) == fails })
+    where !assumptions.contains(assumption) {
       assumptions.append(assumption)
     }
   }

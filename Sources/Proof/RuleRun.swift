@@ -69,7 +69,13 @@ extension RulesetWalk {
         run.next.append(state)
         return
       }
-      let condition = condition.resolved(for: state.cube, in: register, run.context.family)
+      var state = state
+      for choice in condition.choices { state.cube.release(choice) }
+      let condition = condition.resolved(for: state, in: register, run.context, at: station)
+      if case .addressType(let test) = condition.test {
+        ask(test, condition.guards, rest, state, &run, &running, &collector, &register)
+        return
+      }
       let (holds, breaks) = state.cube.divide(by: condition)
       run.next += breaks.map { state.with($0) }
       for cube in holds {
@@ -109,11 +115,10 @@ extension RulesetWalk {
       var untracked = state.with(without)
       untracked.cube.assign(IntervalSet(ConnectionBits.untracked), to: .connectionState)
       perform(rest, on: untracked, &run, &running, &collector, &register)
-    case .translate(let translation, let guards):
-      guard var translated = run.restrict(state, to: guards) else { return }
-      translate(translation, &translated, run.context, register)
-      note(.translated(translation.kind), &translated, run)
-      accept(translated, run.location, &running, &collector, register)
+    case .translate(let translation, let guards, let address, let port):
+      guard let here = run.restrict(state, to: guards) else { return }
+      translate(
+        translation, address, port, here, &run, &running, &collector, &register)
     case .anything(let text):
       anything(text, rest, state, &run, &running, &collector, &register)
     case .diverts(let text):
@@ -131,8 +136,36 @@ extension RulesetWalk {
     }
   }
 
+  /// Asks what the host knows of an address.
+  private mutating func ask(
+    _ test: AddressTypeTest, _ guards: [Constraint], _ rest: ArraySlice<CompiledRule.Action>,
+    _ state: PacketState, _ run: inout RuleRun, _ running: inout Running,
+    _ collector: inout FateCollector, _ register: inout DimensionRegister
+  ) {
+    guard let state = run.restrict(state, to: guards) else { return }
+    let here = surroundings?.ownDimension(
+      state, isReply: run.context.connection.isReply, at: station)
+    // An address that is not known is not one that anybody looked up.
+    let isKnown = !state.unknown.contains { $0.dimension == test.dimension }
+    let parts =
+      isKnown
+      ? test.divided(state.cube, in: surroundings, here: here, run.context.family)
+      : [(state.cube, nil)]
+    for (cube, holds) in parts {
+      switch holds {
+      case false?: run.next.append(state.with(cube))
+      case true?: perform(rest, on: state.with(cube), &run, &running, &collector, &register)
+      case nil:
+        fork(state.with(cube), test.text, .unknown, &run, &register) { walk, hit, run, register in
+          walk.perform(rest, on: hit, &run, &running, &collector, &register)
+        }
+      }
+    }
+    run.mayMerge = true
+  }
+
   /// Goes both ways at something that may hold or not: on through `body`, and past the rule.
-  private mutating func fork(
+  mutating func fork(
     _ state: PacketState, _ name: String, _ kind: DimensionRegister.Kind, _ run: inout RuleRun,
     _ register: inout DimensionRegister,
     _ body: (inout RulesetWalk, PacketState, inout RuleRun, inout DimensionRegister) -> Void
@@ -147,7 +180,7 @@ extension RulesetWalk {
     run.mayMerge = true
   }
 
-  private func note(_ effect: PathStep.Effect, _ state: inout PacketState, _ run: RuleRun) {
+  func note(_ effect: PathStep.Effect, _ state: inout PacketState, _ run: RuleRun) {
     state.passed(
       PathStep(firewall: firewall, hook: run.context.hook, location: run.location, effect: effect))
   }
@@ -185,7 +218,10 @@ extension RulesetWalk {
     _ run: inout RuleRun, _ running: inout Running, _ collector: inout FateCollector,
     _ register: inout DimensionRegister
   ) {
-    guard let state = run.restrict(state, to: lookup.guards) else { return }
+    var arriving = state
+    for choice in lookup.choices { arriving.cube.release(choice) }
+    let lookup = lookup.resolved(for: arriving, run.context, at: station)
+    guard let state = run.restrict(arriving, to: lookup.guards) else { return }
     let readable = state.cube
     if let unknown = lookup.unknown {
       anything(unknown, rest, state.with(readable), &run, &running, &collector, &register)
@@ -231,7 +267,10 @@ extension RulesetWalk {
     _ run: inout RuleRun, _ running: inout Running, _ collector: inout FateCollector,
     _ register: inout DimensionRegister
   ) {
-    guard let state = run.restrict(state, to: lookup.guards) else { return }
+    var arriving = state
+    for choice in lookup.choices { arriving.cube.release(choice) }
+    let lookup = lookup.resolved(for: arriving, run.context, at: station)
+    guard let state = run.restrict(arriving, to: lookup.guards) else { return }
     let readable = state.cube
     let doubt = lookup.unknown ?? lookup.branches.first { $0.doubt != nil }?.doubt
     if let doubt {
@@ -273,12 +312,16 @@ extension RulesetWalk {
     let usual = gate.passesWhenNotExceeded
     switch (gates, usual) {
     case (.notExceeded, let passes?):
-      collector.assume("\(gate.text) not exceeded")
-      if passes {
-        perform(rest, on: state, &run, &running, &collector, &register)
-      } else {
-        run.next.append(state)
-      }
+      let isKept = register.variable(
+        "\(gate.text) not exceeded", valueCount: 2, kind: .assumption)
+      var usual = state
+      usual.cube.assign(IntervalSet(1), to: isKept)
+      var exceeded = state
+      exceeded.cube.assign(IntervalSet(0), to: isKept)
+      run.next.append(passes ? exceeded : usual)
+      perform(
+        rest, on: passes ? usual : exceeded, &run, &running, &collector, &register)
+      run.mayMerge = true
     case (.notExceeded, nil), (.either, _), (.unknown, _):
       let kind: DimensionRegister.Kind = gates == .either && usual != nil ? .gate : .unknown
       let name = kind == .gate ? gate.text + (usual == true ? "" : " exceeded") : gate.text
@@ -340,24 +383,6 @@ extension RulesetWalk {
     state.hasOwnZone = true
     state.isRerouted = true
   }
-
-  /// Network address translation: the new addresses are not followed, so they are forgotten.
-  private func translate(
-    _ translation: Translation, _ state: inout PacketState, _ context: HookContext,
-    _ register: DimensionRegister
-  ) {
-    state.translations.insert(translation.kind)
-    state.isBoundAtHook = true
-    switch translation.kind {
-    case .destination, .redirect: state.isRerouted = true
-    case .source, .masquerade: break
-    }
-    for dimension: Dimension in [
-      .sourceAddress, .destinationAddress, .transportWord0, .transportWord1,
-    ] {
-      state.forget(dimension, domain: register.domain(of: dimension, in: context.family))
-    }
-  }
 }
 
 extension PacketState {
@@ -378,6 +403,10 @@ enum ConnectionBits {
   static let related: UInt128 = 4
   static let new: UInt128 = 8
   static let untracked: UInt128 = 64
+
+  /// `IPS_SRC_NAT` and `IPS_DST_NAT`, as `ct status` reads them.
+  static let sourceTranslated: UInt128 = 0x10
+  static let destinationTranslated: UInt128 = 0x20
 
   /// One packet has exactly one of them.
   static let every = IntervalSet(

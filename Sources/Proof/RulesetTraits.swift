@@ -6,6 +6,10 @@ internal import Rulesets
 extension RulesetWalk {
   /// The hooks at which something runs, and those at which connections are looked up before it.
   func hooksThatMatter(_ hooks: [Hook], _ family: IPFamily) -> [Hook] {
+    if hasTranslations {
+      // The kernel translates at each of these, whether a chain stands there or not.
+      return hooks.filter { ![.ingress, .egress].contains($0) || hasBaseChains(at: $0, family) }
+    }
     guard let last = hooks.lastIndex(where: { hasBaseChains(at: $0, family) }) else { return [] }
     return hooks[...last].filter {
       $0 == .prerouting || $0 == .output || hasBaseChains(at: $0, family)
@@ -44,37 +48,6 @@ extension RulesetWalk {
               if case .connection = selector.field { true } else { false }
             case .match, .verdict, .verdictMap, .reject, .gate, .object, .setUpdate, .inert,
               .duplicate, .diverts:
-              false
-            }
-          }
-        }
-      }
-    }
-  }
-
-  /// Whether some rule reads the status of a connection's entry.
-  static func readsConnectionStatus(_ ruleset: Ruleset) -> Bool {
-    func reads(_ expression: Expression) -> Bool {
-      switch expression {
-      case .selector(let selector):
-        if case .connection(let key) = selector.field { return key.key == .status }
-        return false
-      case .masked(let inner, _, _), .shifted(let inner, _, _): return reads(inner)
-      case .concatenation(let parts): return parts.contains(where: reads)
-      case .lookup(let key, _): return reads(key)
-      case .constant, .unmodelled: return false
-      }
-    }
-    return ruleset.tables.contains { table in
-      table.chains.contains { chain in
-        chain.rules.contains { rule in
-          rule.statements.contains { statement in
-            switch statement {
-            case .match(let match): reads(match.left)
-            case .verdictMap(let key, _): reads(key)
-            case .mangle(_, let value): reads(value)
-            case .verdict, .reject, .gate, .object, .notrack, .translate, .setUpdate, .inert,
-              .duplicate, .diverts, .unmodelled:
               false
             }
           }

@@ -9,7 +9,7 @@ package import Rulesets
 package struct RulesetWalk: Sendable {
   /// How gates (`limit`, `quota`) count.
   package enum GatePolicy: Hashable, Sendable {
-    /// Nothing is exceeded; each gate met becomes an assumption.
+    /// Nothing is exceeded; what rests on that is an assumption.
     case notExceeded
     /// Either way, packet by packet.
     case either
@@ -23,8 +23,18 @@ package struct RulesetWalk: Sendable {
   package var gates: GatePolicy = .notExceeded
   /// Whether packets go on after the hook, where a rewritten destination takes them elsewhere.
   var followsRouting = true
+  /// Whether new addresses are followed.
+  var followsTranslations = true
+  /// What is told of the host that packets stand on; nil where nothing is.
+  var surroundings: Surroundings?
+  /// The host's place on the packets' way, from 0.
+  var station = 0
+  /// Whether packets come back in by the loopback, their addresses bound on the way out.
+  var isReturning = false
   /// How many cubes a question may still make.
   package var budget = 0
+  /// Whether parts that meet one fate by different rules stay apart.
+  var keepsParts = false
   /// Whether nothing runs after the base chain that is running, so that accepted packets are done.
   var acceptIsFinal = false
   var compiled: [ChainKey: CompiledChain] = [:]
@@ -35,8 +45,6 @@ package struct RulesetWalk: Sendable {
   let changesConnections: Bool
   /// Whether some rule translates addresses.
   let hasTranslations: Bool
-  /// Whether some rule reads the status of a connection's entry.
-  let readsConnectionStatus: Bool
 
   struct ChainKey: Hashable {
     let table: Int
@@ -50,7 +58,6 @@ package struct RulesetWalk: Sendable {
     tracking = Tracking(ruleset)
     changesConnections = Self.connectionsChange(in: ruleset)
     hasTranslations = Self.translates(ruleset)
-    readsConnectionStatus = hasTranslations && Self.readsConnectionStatus(ruleset)
   }
 
   /// The base chain that is running, and the packets it let pass.
@@ -144,7 +151,8 @@ package struct RulesetWalk: Sendable {
   ) {
     collector.take(
       Leaf(state: state, fate: fate, firewall: firewall, location: location),
-      isDefinite: !register.restsOnUnknown(state))
+      isDefinite: !register.restsOnUnknown(state),
+      against: register.brokenAssumptions(of: state))
   }
 
   /// Takes packets past the end of a base chain's verdict.
@@ -161,7 +169,7 @@ package struct RulesetWalk: Sendable {
 
   /// Joins cubes that differ in one dimension only, as the two ways around a jump do.
   func merge(_ states: inout [PacketState]) {
-    guard states.count > 1, states.count <= 256 else { return }
+    guard !keepsParts, states.count > 1, states.count <= 256 else { return }
     var index = 0
     while index < states.count {
       var other = index + 1
@@ -185,7 +193,8 @@ extension PacketState {
   /// Whether two states differ in their cubes alone, as far as verdicts go.
   fileprivate func hasSameHistory(as other: PacketState) -> Bool {
     unknown == other.unknown && original == other.original
-      && translations == other.translations && isRerouted == other.isRerouted
+      && bindings == other.bindings && visits == other.visits
+      && isRedirected == other.isRedirected && isRerouted == other.isRerouted
       && mayTakeAnotherRoute == other.mayTakeAnotherRoute
       && hasOwnZone == other.hasOwnZone && isBoundAtHook == other.isBoundAtHook
       && beginsConnection == other.beginsConnection

@@ -4,7 +4,7 @@ internal import Rulesets
 
 /// What a lookup can find: disjoint in effect, because the first branch that holds a packet wins.
 struct LookupBranch {
-  let boxes: [[Constraint]]
+  var boxes: [[Constraint]]
   let data: ElementData?
   /// Set where the element may be gone, or passes only sometimes.
   let doubt: String?
@@ -19,6 +19,23 @@ struct Lookup {
   var catchAll: ElementData??
   /// Set where nothing is known about what the lookup finds.
   var unknown: String?
+  /// Choices that are made anew each time.
+  var choices: [Dimension] = []
+  /// Whether some box asks for a member of the connection's tuples.
+  var readsTuples = false
+}
+
+extension Lookup {
+  /// The lookup as it is for packets whose addresses may be exchanged.
+  func resolved(for state: PacketState, _ context: HookContext, at station: Int) -> Lookup {
+    guard readsTuples else { return self }
+    let places = TuplePlaces(state, context, at: station)
+    var lookup = self
+    lookup.branches = branches.map { branch in
+      LookupBranch(boxes: branch.boxes.map(places.resolved), data: branch.data, doubt: branch.doubt)
+    }
+    return lookup
+  }
 }
 
 extension MatchConditions {
@@ -114,9 +131,17 @@ extension MatchConditions {
         branches.append(LookupBranch(boxes: boxes, data: element.data, doubt: doubt))
       }
     }
-    return Lookup(
+    var lookup = Lookup(
       guards: guards, branches: branches,
       catchAll: contents.hasCatchAll ? .some(contents.catchAll) : nil, unknown: nil)
+    for case .bits(let slices) in readings {
+      for slice in slices {
+        guard case .dimension(let dimension) = slice.source else { continue }
+        if register.isChoice(dimension) { lookup.choices.append(dimension) }
+        if TupleMember(dimension) != nil { lookup.readsTuples = true }
+      }
+    }
+    return lookup
   }
 
   /// The boxes in which one part of a key lies in `values`; nil where that is not known.
@@ -129,7 +154,7 @@ extension MatchConditions {
       return values.contains(value & bits.mask ^ bits.flip) ? [[]] : []
     case .bits(let slices):
       return boxes(slices, mask: bits.mask, flip: bits.flip, values, in: register)
-    case .partly, .nextHeader, .option, .unknown, .absent:
+    case .partly, .status, .addressType, .nextHeader, .option, .unknown, .absent:
       return nil
     }
   }
@@ -138,6 +163,18 @@ extension MatchConditions {
   func membership(
     of match: Match, in reference: SetReference, _ register: inout DimensionRegister
   ) -> Condition {
+    if case .selector(let selector) = match.left, let (contents, doubt) = contents(of: reference),
+      doubt == nil, !contents.hasCatchAll, contents.dataKind == nil,
+      contents.elements.allSatisfy({ $0.key.count == 1 && $0.gates.isEmpty && !$0.hasTimeout }),
+      [.equal, .notEqual].contains(match.operator)
+    {
+      let (guards, reading) = register.reading(of: selector, in: context)
+      if case .addressType(let dimension) = reading {
+        return addressType(
+          dimension, guards, IntervalSet(contents.elements.map { $0.key[0] }),
+          isNegated: match.operator == .notEqual, match)
+      }
+    }
     let found = lookup(match.left, in: reference, &register)
     guard let guards = found.guards else { return .never }
     func unknown() -> Condition {
@@ -157,6 +194,7 @@ extension MatchConditions {
     }
     let boxes = found.branches.flatMap(\.boxes)
     return Condition(guards: guards, boxes: boxes, isNegated: isNegated)
+      .reading(found.choices, tuples: found.readsTuples)
   }
 
   /// A concatenation held against lists of values.
@@ -194,5 +232,6 @@ extension MatchConditions {
         guards: guards, test: .unknown(RulePrinter(table).text(of: match)))
     }
     return Condition(guards: guards, test: .anyOf(boxes))
+      .reading(found.choices, tuples: found.readsTuples)
   }
 }

@@ -2,7 +2,7 @@ internal import Addresses
 internal import PacketSets
 internal import Rulesets
 
-/// Address translation at a hook, where new addresses are not followed.
+/// Address translation at a hook.
 extension RulesetWalk {
   /// Address translation: packets of bound connections first, then the nat chains for new ones.
   mutating func translate(
@@ -12,6 +12,9 @@ extension RulesetWalk {
     var here = states
     if hasTranslations, context.connection.mayBeBound, tracking.runs(for: context.family) {
       here = here.flatMap { bound($0, context.family, &register) }
+    }
+    if case .following(let isReply) = context.connection, tracking.runs(for: context.family) {
+      exchange(&here, context.hook, isReply: isReply, &collector, &register)
     }
     let priorities = Set(chains.map(\.base.priority)).sorted()
     for (position, priority) in priorities.enumerated() {
@@ -26,6 +29,30 @@ extension RulesetWalk {
       return []
     }
     return here
+  }
+
+  /// Exchanges the addresses of packets whose connections are bound, there or back.
+  ///
+  /// Source: net/netfilter/nf_nat_core.c, `nf_nat_packet`.
+  private func exchange(
+    _ states: inout [PacketState], _ hook: Hook, isReply: Bool, _ collector: inout FateCollector,
+    _ register: inout DimensionRegister
+  ) {
+    guard let inPacket = hook.translatedEnd else { return }
+    let end = isReply ? inPacket.opposite : inPacket
+    for index in states.indices {
+      guard let binding = states[index].bindings[station], !binding.parts(of: end).isEmpty,
+        binding.carried.contains(end) == isReply
+      else { continue }
+      states[index].exchange(end, at: station, isReply: isReply)
+    }
+    let inZones = states.filter { $0.hasOwnZone && $0.bindings[station] != nil }
+    for state in inZones {
+      finish(state, .unknown("the zone of a translated connection"), nil, &collector, register)
+    }
+    if !inZones.isEmpty {
+      states.removeAll { $0.hasOwnZone && $0.bindings[station] != nil }
+    }
   }
 
   /// What translation makes of packets whose connections may be bound: they keep their

@@ -14,10 +14,9 @@ package struct DescribedDimension: Sendable, Hashable {
 extension DimensionRegister {
   /// What the dimensions beyond the core are in a leaf, as they were when the packet arrived.
   func described(_ leaf: Leaf) -> [DescribedDimension] {
-    let written = leaf.state.original
-    return leaf.state.cube.furtherEntries.map { entry in
+    leaf.state.cube.furtherEntries.map { entry in
       let meaning = self[entry.dimension]
-      let set = written.first { $0.dimension == entry.dimension }?.set ?? entry.set
+      let set = leaf.state.arrived(entry.dimension) ?? entry.set
       return DescribedDimension(
         name: meaning.name, kind: meaning.kind, set: set, isConstrained: set != meaning.domain)
     }
@@ -32,6 +31,8 @@ struct Witness {
   let transport: TransportProtocol
   let word0: UInt16
   let word1: UInt16
+  /// Every value that the second word may have.
+  let words1: IntervalSet
   let flags: UInt8
   let inputName: InterfaceName?
   let outputName: InterfaceName?
@@ -39,13 +40,12 @@ struct Witness {
   /// Picks a packet of the leaf, as it was when it arrived at the first firewall.
   init(_ leaf: Leaf, in family: IPFamily) {
     func set(_ dimension: Dimension) -> IntervalSet {
-      leaf.state.original.first { $0.dimension == dimension }?.set
-        ?? leaf.state.cube[dimension] ?? IntervalSet(0)
+      leaf.state.arrived(dimension) ?? IntervalSet(0)
     }
     self.family = family
-    let destinations = set(.destinationAddress)
+    let destinations = set(.destinationAddress).usual(family)
     let destination = destinations.preferredAddress(in: family, avoiding: nil)
-    var sources = set(.sourceAddress)
+    var sources = set(.sourceAddress).usual(family)
     // A host is never asked about itself.
     let others = sources.subtracting(IntervalSet(destination))
     var pickedDestination = destination
@@ -67,13 +67,54 @@ struct Witness {
     word1 = UInt16(
       truncatingIfNeeded: set(.transportWord1).intersection(IntervalSet(Interval(1, .max))).lowest
         ?? set(.transportWord1).lowest ?? 0)
+    words1 = set(.transportWord1)
     flags = UInt8(truncatingIfNeeded: set(.tcpFlags).lowest ?? 0)
     inputName = set(.inputName).preferredInterface
-    outputName = set(.outputName).preferredInterface
+    // A router's packet that leaves where it came in is none that a reader thinks of.
+    let elsewhere = set(.outputName).subtracting(IntervalSet(inputName?.rawValue ?? 0))
+    outputName = (elsewhere.isEmpty ? set(.outputName) : elsewhere).preferredInterface
+  }
+}
+
+extension Witness {
+  private init(like other: Witness, isReversed: Bool, word0: UInt16, flags: UInt8) {
+    family = other.family
+    source = isReversed ? other.destination : other.source
+    destination = isReversed ? other.source : other.destination
+    transport = other.transport
+    self.word0 = word0
+    word1 = isReversed && other.transport.hasPorts ? other.word0 : other.word1
+    words1 = other.words1
+    self.flags = flags
+    inputName = other.outputName
+    outputName = other.inputName
+  }
+
+  /// The packet that opened a connection whose later packet this is.
+  var opening: Witness { Witness(like: self, isReversed: false, word0: word0, flags: 0x02) }
+
+  /// The packet that this one answers.
+  var reversed: Witness {
+    let asked: UInt16
+    switch (transport, word0 >> 8) {
+    // Echo replies to echo requests.
+    case (.icmp, 0): asked = 8 << 8
+    case (.icmpv6, 129): asked = 128 << 8
+    default: asked = transport.hasPorts ? word1 : word0
+    }
+    return Witness(like: self, isReversed: true, word0: asked, flags: 0x02)
   }
 }
 
 extension IntervalSet {
+  /// The addresses that a host may have, or all where none of them is one.
+  ///
+  /// Source: RFC 6890; RFC 4291 §2.5 for IPv6.
+  fileprivate func usual(_ family: IPFamily) -> IntervalSet {
+    let left = intersection(HostAddresses.unicast(family))
+    return left.isEmpty ? self : left
+  }
+
   /// An address that looks like one of a host: of the documentation ranges where the set is wide,
   /// else the lowest.
   fileprivate func preferredAddress(in family: IPFamily, avoiding: UInt128?) -> UInt128 {
@@ -95,7 +136,8 @@ extension IntervalSet {
   }
 
   fileprivate var preferredProtocol: UInt128 {
-    [6, 17, 132, 1, 58].first(where: contains) ?? lowest ?? 0
+    // 253 is for experiments (RFC 3692): nothing on a host takes it for its own.
+    [6, 17, 132, 1, 58, 253].first(where: contains) ?? lowest ?? 0
   }
 
   /// An unprivileged port where there is one (RFC 6335 §6).

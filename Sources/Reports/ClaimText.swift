@@ -114,8 +114,28 @@ struct ClaimText {
     for reason in claim.reasons { facts.append(("reason", reason)) }
     for assumption in claim.assumptions { facts.append(("rests on", assumption)) }
     if let because = claim.because { facts.append(("because", because)) }
-    if let replay = claim.evidence.replay { facts.append(("replay", replay)) }
+    if let replay = claim.evidence.replay { facts += Self.facts(replay) }
     if let probe = claim.evidence.probe { facts.append(("probe", probe)) }
+    return facts
+  }
+
+  /// What the kernel said, and where it disagrees both traces side by side.
+  private static func facts(_ replay: ReplayEvidence) -> [(name: String, value: String)] {
+    var facts = [(name: "replay", value: replay.sentence)]
+    if replay.packetCount > 0 {
+      for omission in replay.omissions {
+        facts.append(("", "\(omission.phrase) not replayed: \(omission.reason)"))
+      }
+    }
+    for (number, mismatch) in replay.mismatches.enumerated() {
+      // The first is the packet of the claim.
+      if number > 0 {
+        facts.append(("packet", text(mismatch.packet)))
+        facts.append(("", mismatch.summary))
+      }
+      for line in ReplayTable.lines(of: mismatch) { facts.append(("", line)) }
+      if let bundle = mismatch.bundle { facts.append(("bundle", bundle)) }
+    }
     return facts
   }
 

@@ -29,6 +29,7 @@ package enum JSONReport {
         $0.member("started_at", Timestamp.text(run.startedAt) + "Z")
         $0.member("seconds", milliseconds: run.seconds)
         $0.optional("stopped_because", run.abortedBecause)
+        if let replay = run.replay { $0.object("replay") { write(replay, to: &$0) } }
         $0.object("properties") { properties in
           for property in run.properties { properties.member(property.name, property.value) }
         }
@@ -64,7 +65,8 @@ package enum JSONReport {
     }
     writer.strings("assumptions", claim.assumptions)
     writer.object("evidence") {
-      $0.optional("replay", claim.evidence.replay)
+      $0.optional("replay", claim.evidence.replay?.text)
+      if let replay = claim.evidence.replay { writeDetails(of: replay, to: &$0) }
       $0.optional("probe", claim.evidence.probe)
     }
     writer.member("message", claim.message)
@@ -82,6 +84,65 @@ package enum JSONReport {
       }
     }
     writer.member("seconds", milliseconds: claim.seconds)
+  }
+
+  private static func write(_ replay: ReplaySummary, to writer: inout JSONWriter) {
+    writer.member("packets", replay.packetCount)
+    writer.member("disagreements", replay.disagreementCount)
+    write(replay.omissions, to: &writer)
+    writer.optional("impossible_because", replay.obstacle?.reason)
+    writer.optional("help", replay.obstacle?.help)
+  }
+
+  private static func write(
+    _ omissions: [ReplayEvidence.Omission], to writer: inout JSONWriter
+  ) {
+    writer.array("not_replayed") { list in
+      for omission in omissions {
+        list.object {
+          $0.member("packets", omission.count)
+          $0.member("because", omission.reason)
+        }
+      }
+    }
+  }
+
+  private static func writeDetails(
+    of replay: ReplayEvidence, to writer: inout JSONWriter
+  ) {
+    writer.member("packets", replay.packetCount)
+    write(replay.omissions, to: &writer)
+    guard !replay.mismatches.isEmpty else { return }
+    writer.array("mismatches") { list in
+      for mismatch in replay.mismatches {
+        list.object { writer in
+          writer.member("code", mismatch.between.rawValue)
+          writer.member("message", mismatch.summary)
+          writer.member("firewall", mismatch.firewall)
+          writer.object("packet") { write(mismatch.packet, to: &$0) }
+          writer.array("hooks") { hooks in
+            for hook in mismatch.hooks { hooks.object { write(hook, to: &$0) } }
+          }
+          writer.optional("bundle", mismatch.bundle)
+        }
+      }
+    }
+  }
+
+  private static func write(_ hook: HookComparison, to writer: inout JSONWriter) {
+    writer.member("hook", hook.hook)
+    writer.optional("model", hook.model)
+    writer.optional("kernel", hook.kernel)
+    for (name, steps) in [("model_trace", hook.modelTrace), ("kernel_trace", hook.kernelTrace)] {
+      writer.array(name) { trace in
+        for step in steps {
+          trace.object {
+            write(step.rule, to: &$0)
+            $0.member("verdict", step.verdict)
+          }
+        }
+      }
+    }
   }
 
   private static func write(_ rule: RuleCitation, to writer: inout JSONWriter) {

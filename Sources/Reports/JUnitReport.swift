@@ -29,7 +29,7 @@ package struct JUnitReport: Sendable {
   package func render(_ run: RunOutcome) -> String {
     var xml = XMLText()
     let totals: [XMLText.Attribute]
-    let stops = run.abortedBecause == nil ? 0 : 1
+    let stops = (run.abortedBecause == nil ? 0 : 1) + (run.replay?.obstacle == nil ? 0 : 1)
     switch profile {
     case .modern:
       totals =
@@ -46,7 +46,14 @@ package struct JUnitReport: Sendable {
         write(suite, number: number, of: run, to: &xml)
       }
       if let reason = run.abortedBecause {
-        writeStop(reason, number: suites.count, of: run, to: &xml)
+        writeStop(
+          "run to the end", "run.stopped", reason, number: suites.count, of: run, to: &xml)
+      }
+      if let obstacle = run.replay?.obstacle {
+        writeStop(
+          "replay in the kernel", "environment.sandbox",
+          obstacle.reason + (obstacle.help.map { "; \($0)" } ?? ""),
+          number: suites.count + stops - 1, of: run, to: &xml)
       }
     }
     return xml.document
@@ -54,15 +61,16 @@ package struct JUnitReport: Sendable {
 
   /// A run that stopped early must not look like one in which everything was asked.
   private func writeStop(
-    _ reason: String, number: Int, of run: RunOutcome, to xml: inout XMLText
+    _ name: String, _ code: String, _ reason: String, number: Int, of run: RunOutcome,
+    to xml: inout XMLText
   ) {
     let suite = Suite(name: "portproof", claims: [])
     write(suite, number: number, of: run, stops: 1, to: &xml) { xml in
       xml.element(
         "testcase",
-        [("name", "run to the end"), ("classname", "portproof"), ("time", "0.000")]
+        [("name", name), ("classname", "portproof"), ("time", "0.000")]
       ) { xml in
-        xml.element("error", [("type", "run.stopped"), ("message", reason)], text: reason)
+        xml.element("error", [("type", code), ("message", reason)], text: reason)
       }
     }
   }
@@ -101,6 +109,12 @@ package struct JUnitReport: Sendable {
             "property",
             [("name", XMLText.token(property.name, orElse: "-")), ("value", property.value)])
         }
+        if let replay = run.replay {
+          xml.element("property", [("name", "replay"), ("value", replay.phrase)])
+          for (number, note) in replay.notes.enumerated() {
+            xml.element("property", [("name", "replay.omitted.\(number + 1)"), ("value", note)])
+          }
+        }
       }
       var names = UniqueNames()
       for claim in suite.claims {
@@ -110,10 +124,16 @@ package struct JUnitReport: Sendable {
       switch profile {
       case .modern: break
       case .strict:
-        xml.element("system-out", [])
+        xml.element("system-out", [], text: replays(suite.claims))
         xml.element("system-err", [])
       }
     }
+  }
+
+  private func replays(_ claims: [ClaimOutcome]) -> String {
+    claims.compactMap { claim in
+      claim.evidence.replay.map { "\(claim.scenario): replay \($0.sentence)" }
+    }.joined(separator: "\n")
   }
 
   private func write(
@@ -139,8 +159,16 @@ package struct JUnitReport: Sendable {
       case .unknown: ("error", "\(texts.location(claim)): \(texts.block(claim))")
       case .skipped: ("skipped", "")
       }
-    guard let verdict else { return xml.element("testcase", attributes) }
+    // What a case was confirmed by has no place in the strict profile but the suite's output.
+    let replay = profile == .modern ? claim.evidence.replay?.sentence : nil
+    guard verdict != nil || replay != nil else { return xml.element("testcase", attributes) }
     xml.element("testcase", attributes) { xml in
+      if let replay {
+        xml.element("properties", []) { xml in
+          xml.element("property", [("name", "replay"), ("value", replay)])
+        }
+      }
+      guard let verdict else { return }
       let isSkipped = claim.status == .skipped
       xml.element(
         verdict.element,

@@ -46,8 +46,15 @@ package struct TerminalReport: Sendable {
         text += texts.block(claim)
       }
     }
+    if detail != .troubleOnly, let replay = run.replay, replay.obstacle == nil,
+      !replay.omissions.isEmpty
+    {
+      if !text.isEmpty { text += "\n" }
+      for note in replay.notes { text += "\(texts.visible(note))\n" }
+    }
     let isTroubled =
       run.count(.failed) + run.count(.unknown) > 0 || run.abortedBecause != nil
+      || run.replay?.obstacle != nil
     guard detail != .troubleOnly || isTroubled else { return "" }
     if !text.isEmpty { text += "\n" }
     return text + summary(run)
@@ -87,6 +94,11 @@ package struct TerminalReport: Sendable {
       parts.append(texts.style.styled("\(run.count(.unknown)) not known", .warning))
     }
     if run.count(.skipped) > 0 { parts.append("\(run.count(.skipped)) skipped") }
+    if let replay = run.replay {
+      parts.append(
+        replay.disagreementCount > 0 || replay.obstacle != nil
+          ? texts.style.styled(replay.phrase, .error) : replay.phrase)
+    }
     text += "\(total) line\(total == 1 ? "" : "s"): " + parts.joined(separator: ", ")
     return text + "  (\(spokenSeconds(run.seconds)))\n"
   }

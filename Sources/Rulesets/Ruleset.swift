@@ -53,12 +53,18 @@ package struct Chain: Hashable, Sendable {
   /// Where the chain is hooked in; nil for a regular chain.
   package var base: BaseChain?
   package var rules: [Rule]
+  /// Whether the chain stands inside the rule that jumps to it (`jump { … }`); its name is made up.
+  package var isAnonymous: Bool
 
-  package init(name: String, handle: Int? = nil, base: BaseChain? = nil, rules: [Rule] = []) {
+  package init(
+    name: String, handle: Int? = nil, base: BaseChain? = nil, rules: [Rule] = [],
+    isAnonymous: Bool = false
+  ) {
     self.name = name
     self.handle = handle
     self.base = base
     self.rules = rules
+    self.isAnonymous = isAnonymous
   }
 }
 

@@ -110,17 +110,14 @@ package struct RulesetPrinter: Sendable {
 
   private func lines(of set: NamedSet, _ printer: RulePrinter) -> [String] {
     let contents = set.contents
-    func names(_ types: [DataType]) -> String {
-      types.map { Self.name(of: $0) ?? "integer" }.joined(separator: " . ")
-    }
-    var type = names(contents.keyTypes)
+    var type = Self.typeNames(contents.keyTypes)
     switch contents.dataKind {
     case .verdict: type += " : verdict"
     case .values(let types):
       let hasRanges = contents.elements.contains { element in
         if case .ranges = element.data { true } else { false }
       }
-      type += " : \(hasRanges ? "interval " : "")\(names(types))"
+      type += " : \(hasRanges ? "interval " : "")\(Self.typeNames(types))"
     case .object(let kind): type += " : \(kind.rawValue)"
     case nil: break
     }
@@ -140,6 +137,11 @@ package struct RulesetPrinter: Sendable {
       lines.append("    elements = \(printer.text(of: contents))")
     }
     return lines + ["  }"]
+  }
+
+  /// The type of a key or of a map's data: `ipv4_addr . inet_service`.
+  package static func typeNames(_ types: [DataType]) -> String {
+    types.map { name(of: $0) ?? "integer" }.joined(separator: " . ")
   }
 
   /// nft's name of a data type; nil where it has none outside `typeof`.

@@ -2,6 +2,7 @@ import Rulesets
 
 /// The table that reports each packet at both ends of each hook.
 enum ProbeTable {
+  static let name = "portproof_probe"
   /// The interface that the bell hangs at, and its hardware address.
   static let bell = "portproof-bell"
   static let bellAddress: UInt64 = 0x0250_BE11_BE11
@@ -12,6 +13,9 @@ enum ProbeTable {
   enum Mark: UInt8 {
     case entered = 0x65  // e
     case left = 0x6C  // l
+    /// Of the bell: what comes behind belongs to other packets.
+    case separated = 0x73  // s
+    /// Of the bell: there is no more.
     case rang = 0x72  // r
 
     /// The prefix of the log statement, of one letter.
@@ -23,18 +27,24 @@ enum ProbeTable {
   /// Its chains stand before and behind all that a ruleset may have at a hook. What the ruleset
   /// lets through is dropped at the end of input and postrouting: then nothing answers, nothing
   /// leaves, no connection is confirmed. What goes to the host itself must pass postrouting.
+  ///
+  /// The kernel gathers reports until the bell rings, whose rule has it hand over what there is.
   static var commands: String {
-    var text = "table inet portproof_probe {\n"
+    var text = "table inet \(name) {\n"
+    text += """
+      chain bell {
+      ip ttl 1 log prefix "\(Mark.separated.prefix)" group \(group) drop
+      log prefix "\(Mark.rang.prefix)" group \(group) queue-threshold 1 drop
+      }
+
+      """
     for hook in [Hook.prerouting, .input, .forward, .output, .postrouting] {
       var entry = "log prefix \"\(Mark.entered.prefix)\" group \(group)"
-      if hook == .prerouting {
-        entry =
-          "iifname \"\(bell)\" log prefix \"\(Mark.rang.prefix)\" group \(group) drop\n" + entry
-      }
+      if hook == .prerouting { entry = "iif \(InterfacePlan.bell.index) goto bell\n" + entry }
       var exit = "log prefix \"\(Mark.left.prefix)\" group \(group)"
       switch hook {
       case .input: exit += " drop"
-      case .postrouting: exit += "\noifname != \"lo\" drop"
+      case .postrouting: exit += "\noif != 1 drop"
       case .prerouting, .forward, .output, .ingress, .egress: break
       }
       text += chain("\(hook)_first", hook, -2_147_483_647, entry)
@@ -47,5 +57,28 @@ enum ProbeTable {
     _ name: String, _ hook: Hook, _ priority: Int, _ rules: String
   ) -> String {
     "chain \(name) {\ntype filter hook \(hook) priority \(priority); policy accept;\n\(rules)\n}\n"
+  }
+
+  /// The bell's frames: an IPv4 header alone, of protocol 255, that gets as far as prerouting.
+  static let ringing = frame(timeToLive: 64)
+  static let separating = frame(timeToLive: 1)
+
+  private static func frame(timeToLive: UInt8) -> [UInt8] {
+    var writer = OctetWriter()
+    writer.append(hardware: bellAddress)
+    writer.append(hardware: bellAddress)
+    writer.append([0x08, 0])
+    var header: [UInt8] = [
+      0x45, 0, 0, 20, 0, 0, 0, 0, timeToLive, 255, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2,
+    ]
+    var sum: UInt32 = 0
+    for index in stride(from: 0, to: 20, by: 2) {
+      sum += UInt32(header[index]) << 8 | UInt32(header[index + 1])
+    }
+    while sum > 0xFFFF { sum = sum >> 16 + sum & 0xFFFF }
+    header[10] = ~UInt8(truncatingIfNeeded: sum >> 8)
+    header[11] = ~UInt8(truncatingIfNeeded: sum)
+    writer.append(header)
+    return writer.bytes
   }
 }

@@ -1,6 +1,4 @@
-import Addresses
 internal import LinuxKernel
-internal import Simulation
 
 /// Puts packets to the kernel of this namespace and gathers what the probes say of them.
 ///
@@ -8,21 +6,24 @@ internal import Simulation
 /// order. So once the bell, a frame of its own that is sent last, has been heard, everything that
 /// came before it has been dealt with.
 struct Referee: ~Copyable {
-  private let names: [InterfaceName]
-  private let hardwareAddresses: [UInt64]
-  private let farIndices: [UInt32]
-  private let bell: UInt32
   private let link: LinkSocket
   private let ipv4: RawSocket
   private let ipv6: RawSocket
   private var log: PacketLog
-  private var reports: [ProbeReport]
+  private var reports: [ProbeReport] = []
+  private var frames = LinkSocket.Frames()
+  private var segments: [Segment] = []
 
-  /// - Parameters:
-  ///   - network: The interfaces.
-  ///   - bell: The index of the end that the bell's frame goes into.
+  /// Packets whose reports come one after the other between two strokes of the bell.
+  private struct Segment {
+    /// The packet that a program sends; nil where frames come in.
+    var local: Int?
+    /// Those whose source address the caller gave.
+    var given: [UInt64: Int] = [:]
+  }
+
   /// - Throws: ``SandboxError`` with the socket that could not be opened.
-  init(_ network: borrowing VirtualNetwork, bell: UInt32) throws(SandboxError) {
+  init() throws(SandboxError) {
     let link = try attempting("opening a packet socket") { () throws(Errno) in try LinkSocket() }
     let ipv4 = try attempting("opening a raw socket") { () throws(Errno) in
       try RawSocket(isIPv6: false)
@@ -34,68 +35,74 @@ struct Referee: ~Copyable {
     self.link = link
     self.ipv4 = ipv4
     self.ipv6 = ipv6
-    names = network.names
-    hardwareAddresses = network.hardwareAddresses
-    farIndices = network.farIndices
-    self.bell = bell
-    reports = []
   }
 
-  /// How many packets are on their way before the log is read; it must hold their reports.
-  private static let batch = 16
-  /// The first of the hardware addresses that tell packets apart.
-  private static let firstTag: UInt64 = 0x0250_0000_0000
-
-  /// The verdicts of all packets, which go through one after the other.
-  mutating func verdicts(for packets: [SandboxPacket]) throws(SandboxError) -> [HookVerdicts] {
-    var verdicts = [HookVerdicts](repeating: HookVerdicts(), count: packets.count)
+  /// The verdicts of the packets of a request, which go through one after the other.
+  ///
+  /// - Parameter content: What ``PacketTrain`` wrote, behind the message's head.
+  /// - Returns: The verdicts; nil where the request is not understood.
+  /// - Throws: ``SandboxError`` where a frame could not be sent, or a report was lost.
+  mutating func verdicts(for content: [UInt8]) throws(SandboxError) -> [HookVerdicts]? {
+    var reader = OctetReader(bytes: content)
+    let tag = reader.number()
+    let count = reader.count()
+    var verdicts = [HookVerdicts](repeating: HookVerdicts(), count: count)
     var index = 0
-    while index < packets.count {
-      switch packets[index].origin {
-      case .local:
-        try sendFromHere(packets[index].bytes)
-        try ring()
-        record(localPacket: &verdicts[index])
-        index += 1
-      case .received:
-        let first = index
-        var given: [UInt64: Int] = [:]
-        while index < packets.count, index - first < Self.batch,
-          case .received(let name, let frame) = packets[index].origin
-        {
-          let source = frame.source?.rawValue
-          // Two packets of one source are told apart by waiting between them.
-          if let source, given.updateValue(index, forKey: source) != nil { break }
-          try inject(packets[index].bytes, name, frame, number: index)
-          index += 1
+    var inBatch = 0
+    begin()
+    while index < count {
+      let kind = reader.number()
+      switch kind {
+      case PacketTrain.Kind.separator:
+        separate()
+        continue
+      case PacketTrain.Kind.local:
+        let octets = reader.octets()
+        separate()
+        segments[segments.count - 1].local = index
+        try sendFrames()
+        try sendFromHere(Array(octets))
+        separate()
+      default:
+        let octets = reader.octets()
+        guard octets.count >= 14 else { return nil }
+        frames.append(octets, by: kind)
+        let source = octets[octets.startIndex + 6..<octets.startIndex + 12]
+          .reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        if source != PacketTrain.firstTag | UInt64(tag &+ UInt32(index)) {
+          segments[segments.count - 1].given[source] = index
         }
+      }
+      index += 1
+      inBatch += 1
+      if inBatch == log.capacity || index == count {
         try ring()
-        record(received: first..<index, given: given, into: &verdicts)
+        record(tag: tag, into: &verdicts)
+        begin()
+        inBatch = 0
       }
     }
     return verdicts
   }
 
-  private func inject(
-    _ bytes: [UInt8], _ name: InterfaceName, _ frame: Packet.Frame, number: Int
-  ) throws(SandboxError) {
-    guard let position = names.firstIndex(of: name) else {
-      throw .unknownInterface(name.description)
-    }
-    var octets: [UInt8] = []
-    octets.reserveCapacity(18 + bytes.count)
-    append(frame.destination?.rawValue ?? hardwareAddresses[position], to: &octets)
-    append(frame.source?.rawValue ?? Self.firstTag + UInt64(number), to: &octets)
-    if let vlan = frame.vlan {
-      octets += [0x81, 0, UInt8(truncatingIfNeeded: vlan >> 8), UInt8(truncatingIfNeeded: vlan)]
-    }
-    octets += (bytes.first ?? 0) >> 4 == 6 ? [0x86, 0xDD] : [0x08, 0]
-    octets += bytes
+  private mutating func begin() {
+    segments.removeAll(keepingCapacity: true)
+    segments.append(Segment())
+    reports.removeAll(keepingCapacity: true)
+  }
+
+  private mutating func separate() {
+    frames.append(ProbeTable.separating[...], by: InterfacePlan.bell.farIndex)
+    segments.append(Segment())
+  }
+
+  private mutating func sendFrames() throws(SandboxError) {
     do throws(Errno) {
-      try link.send(octets, by: farIndices[position])
+      try link.send(frames)
     } catch {
-      throw .failed(step: "sending a frame into \(name)", error)
+      throw .failed(step: "sending a frame", error)
     }
+    frames.removeAll()
   }
 
   /// Sends a packet as a program on the host would.
@@ -115,41 +122,33 @@ struct Referee: ~Copyable {
     }
   }
 
-  /// Sends the bell's frame and reads the log until it is heard.
+  /// Sends what waits and the bell's frame, and reads the log until the bell is heard.
   private mutating func ring() throws(SandboxError) {
-    reports.removeAll(keepingCapacity: true)
-    do throws(Errno) {
-      try link.send(Self.bellFrame, by: bell)
-    } catch {
-      throw .failed(step: "ringing the bell", error)
-    }
-    var seen = 0
-    while !reports[seen...].contains(where: { $0.mark == .rang }) {
-      seen = reports.count
-      try log.receive(into: &reports)
-    }
+    frames.append(ProbeTable.ringing[...], by: InterfacePlan.bell.farIndex)
+    try sendFrames()
+    while reports.last?.mark != .rang { try log.receive(into: &reports) }
   }
 
-  /// A frame with an IPv4 header alone, of protocol 255, that gets as far as prerouting.
-  private static let bellFrame: [UInt8] = {
-    var frame: [UInt8] = []
-    append(ProbeTable.bellAddress, to: &frame)
-    append(ProbeTable.bellAddress, to: &frame)
-    let header: [UInt8] = [
-      0x45, 0, 0, 20, 0, 0, 0, 0, 64, 255, 0xF5, 0xE7, 192, 0, 2, 1, 192, 0, 2, 2,
-    ]
-    return frame + [0x08, 0] + header
-  }()
-
-  private func record(
-    received: Range<Int>, given: [UInt64: Int], into verdicts: inout [HookVerdicts]
-  ) {
+  private func record(tag: UInt32, into verdicts: inout [HookVerdicts]) {
+    var segment = 0
+    var isBack = false
     for report in reports {
-      guard let source = report.hardwareSource else { continue }
-      // A packet that waited, as fragments do, may show up with those that were sent later.
-      let index = given[source] ?? Int(source) - Int(Self.firstTag)
-      guard index >= 0, index < received.upperBound else { continue }
-      verdicts[index].note(report)
+      if report.mark == .separated {
+        segment += 1
+        isBack = false
+      } else if report.mark == .rang {
+        return
+      } else if let local = segments[segment].local {
+        follow(report, &isBack, &verdicts[local])
+      } else if let source = report.hardwareSource {
+        // A packet that waited, as fragments do, may show up with those that were sent later.
+        let number = Int(UInt32(truncatingIfNeeded: source) &- tag)
+        if let index = segments[segment].given.isEmpty ? nil : segments[segment].given[source] {
+          verdicts[index].note(report)
+        } else if source & PacketTrain.tagMask == PacketTrain.firstTag, number < verdicts.count {
+          verdicts[number].note(report)
+        }
+      }
     }
   }
 
@@ -157,16 +156,18 @@ struct Referee: ~Copyable {
   ///
   /// The kernel's own answers come the same way back in, but always behind the packet that they
   /// answer, so the first to enter a hook is that packet.
-  private func record(localPacket verdicts: inout HookVerdicts) {
-    var isBack = false
-    for report in reports where report.mark != .rang {
-      if report.isFromProgram, report.hook == 3 || report.hook == 4 {
-        verdicts.note(report)
-        isBack = verdicts.left & 1 << 4 != 0
-      } else if isBack, report.input == 1, report.hook <= 1 {
-        if report.mark == .entered, verdicts.entered & 1 << report.hook != 0 { return }
-        verdicts.note(report)
+  private func follow(
+    _ report: ProbeReport, _ isBack: inout Bool, _ verdicts: inout HookVerdicts
+  ) {
+    if report.isFromProgram, report.hook == 3 || report.hook == 4 {
+      verdicts.note(report)
+      isBack = verdicts.left & 1 << 4 != 0
+    } else if isBack, report.input == 1, report.hook <= 1 {
+      if report.mark == .entered, verdicts.entered & 1 << report.hook != 0 {
+        isBack = false
+        return
       }
+      verdicts.note(report)
     }
   }
 }
@@ -176,13 +177,7 @@ extension HookVerdicts {
     switch report.mark {
     case .entered: entered |= 1 << report.hook
     case .left: left |= 1 << report.hook
-    case .rang: break
+    case .separated, .rang: break
     }
-  }
-}
-
-private func append(_ hardware: UInt64, to octets: inout [UInt8]) {
-  for shift in stride(from: UInt64(40), through: 0, by: -8) {
-    octets.append(UInt8(truncatingIfNeeded: hardware >> shift))
   }
 }

@@ -1,106 +1,146 @@
 internal import LinuxKernel
 internal import Netfilter
+internal import Simulation
 
 /// The half of this module that runs in a child process of the tool.
 package enum SandboxChild {
   /// The hidden only argument that makes the tool such a child.
   package static let argument = "--internal-sandbox"
 
-  /// How the child tells its parent what happened.
-  enum Status: CInt {
-    case done = 0
-    /// Standard error has nft's words.
-    case rejected = 10
-    /// Standard error has the number of the `Errno`, as for the following two.
-    case userNamespaceRefused = 12
-    case networkNamespaceRefused = 13
-    case mappingRefused = 14
-    /// Standard error has the number of the `Errno` and, after a space, the step.
-    case failed = 20
-    /// Standard error has the name.
-    case unknownInterface = 21
-    case misused = 22
-    /// Standard error has the reason.
-    case childFailed = 23
-  }
-
-  /// Reads a request from standard input, answers it on standard output and returns the status.
-  ///
-  /// An answer is two octets for each packet: a bit for each hook that it entered, a bit for each
-  /// that it left.
+  /// Answers requests until its parent has no more, and returns the exit status.
   package static func run() -> CInt {
-    do throws(SandboxError) {
-      let input = try attempting("reading the request") { () throws(Errno) in
-        try StandardStream.input.readAll(limit: 1 << 32)
-      }
-      guard let request = SandboxRequest(reading: input) else { return Status.misused.rawValue }
-      let verdicts = try answer(request)
-      var output: [UInt8] = []
-      output.reserveCapacity(2 * verdicts.count)
-      for verdict in verdicts { output += [verdict.entered, verdict.left] }
-      try attempting("writing the answer") { () throws(Errno) in
-        try StandardStream.output.write(output)
-      }
-      return Status.done.rawValue
+    do throws(Errno) {
+      try ChildProcess.limitThisProcess(memory: 8 << 30)
+      let parent = try ChildProcess.Peer()
+      var sandbox = KeptSandbox(parent: parent)
+      try sandbox.serve()
+      return 0
     } catch {
-      return report(error)
+      // If the parent is gone there is nobody to tell.
+      try? StandardStream.error.write("the sandbox's child: \(error)")
+      return 1
+    }
+  }
+}
+
+/// A namespace with a host, a ruleset and probes, kept from one request to the next.
+private struct KeptSandbox: ~Copyable {
+  private let parent: ChildProcess.Peer
+  private var isApart = false
+  private var network: VirtualNetwork?
+  private var referee: Referee?
+  private var rules: LoadedRules?
+
+  init(parent: consuming ChildProcess.Peer) { self.parent = parent }
+
+  mutating func serve() throws(Errno) {
+    while let head = try parent.read(SandboxMessage.headSize) {
+      var reader = OctetReader(bytes: head)
+      let size = Int(reader.number())
+      guard size <= SandboxMessage.limit, let content = try parent.read(size) else { return }
+      let answer: [UInt8]
+      do throws(SandboxError) {
+        answer = try self.answer(to: reader.octet(), content)
+      } catch {
+        answer = SandboxMessage.answer(error)
+      }
+      try parent.write(answer)
     }
   }
 
-  private static func answer(_ request: SandboxRequest) throws(SandboxError) -> [HookVerdicts] {
-    try confine()
+  private mutating func answer(
+    to kind: UInt8, _ content: [UInt8]
+  ) throws(SandboxError) -> [UInt8] {
+    let done = SandboxMessage.message(SandboxMessage.Status.done.rawValue) { _ in }
+    switch SandboxMessage.Request(rawValue: kind) {
+    case .host:
+      var reader = OctetReader(bytes: content)
+      let host = reader.host()
+      guard reader.isComplete else { throw .childFailed(reason: "a host is not understood") }
+      try settle(host)
+      return done
+    case .ruleset:
+      guard rules != nil else { throw .childFailed(reason: "there is no host yet") }
+      try rules?.replace(with: content)
+      return done
+    case .packets:
+      guard let verdicts = try referee?.verdicts(for: content) else {
+        throw .childFailed(reason: "packets are not understood")
+      }
+      return SandboxMessage.message(SandboxMessage.Status.done.rawValue) {
+        for verdict in verdicts {
+          $0.write(verdict.entered)
+          $0.write(verdict.left)
+        }
+      }
+    case .interface:
+      var reader = OctetReader(bytes: content)
+      let name = reader.name()
+      guard reader.isComplete else { throw .childFailed(reason: "a name is not understood") }
+      try network?.addIdle(name)
+      return done
+    case .objects:
+      var reader = OctetReader(bytes: content)
+      var objects: [ArraySlice<UInt8>] = []
+      for _ in 0..<reader.count() { objects.append(reader.octets()) }
+      guard reader.isComplete else { throw .childFailed(reason: "objects are not understood") }
+      let refused = try rules?.firstRefused(of: objects)
+      return SandboxMessage.message(SandboxMessage.Status.done.rawValue) {
+        guard let refused else { return }
+        $0.write(UInt32(refused.number))
+        $0.write(refused.words)
+      }
+    case nil: throw .childFailed(reason: "a request of kind \(kind)")
+    }
+  }
+
+  /// Moves to a new namespace with this host in it.
+  private mutating func settle(_ host: Host) throws(SandboxError) {
+    // What holds the last namespace goes first.
+    network = nil
+    referee = nil
+    rules = nil
     do throws(Namespaces.EntryError) {
-      try Namespaces.enterNetworkNamespace()
+      if !isApart {
+        try Namespaces.enterUserNamespaceIfNeeded()
+      }
     } catch {
-      switch error {
-      case .userNamespaceRefused(let reason): throw .namespaceRefused(step: .user, reason)
-      case .networkNamespaceRefused(let reason): throw .namespaceRefused(step: .network, reason)
-      case .mappingRefused(_, let reason): throw .namespaceRefused(step: .mapping, reason)
-      }
+      throw SandboxError(error)
     }
-    // credentials(7): the kernel forgets what to do at the parent's death when they change.
-    try confine()
-    try attempting("staying on one processor") { () throws(Errno) in
+    // Behind the user namespace, which takes a process with one thread, and before the network
+    // namespace, which the thread would otherwise keep.
+    try keepApart()
+    do throws(Namespaces.EntryError) {
+      try Namespaces.enterAnotherNetworkNamespace()
+    } catch {
+      throw SandboxError(error)
+    }
+
+    network = try VirtualNetwork(host)
+    try network?.build()
+    rules = try LoadedRules()
+    referee = try Referee()
+  }
+
+  private mutating func keepApart() throws(SandboxError) {
+    guard !isApart else { return }
+    do throws(Errno) {
+      try parent.endWithParent()
       try ChildProcess.stayOnThisProcessor()
+    } catch {
+      throw .failed(step: "keeping to one processor", error)
     }
-    var network = try VirtualNetwork()
-    try network.build(request.host)
-    let bell = try network.addBell()
-    try load(request.ruleset)
-    try load(Array(ProbeTable.commands.utf8))
-    var referee = try Referee(network, bell: bell)
-    return try referee.verdicts(for: request.packets)
+    isApart = true
   }
+}
 
-  private static func confine() throws(SandboxError) {
-    try attempting("limiting the sandbox") { () throws(Errno) in
-      try ChildProcess.confineThisProcess(memory: 8 << 30, processorSeconds: 600)
-    }
-  }
-
-  private static func load(_ ruleset: [UInt8]) throws(SandboxError) {
-    switch RulesetLoading.load(ruleset) {
-    case .loaded: return
-    case .rejected(let words): throw .rejected(words: words)
-    case .outOfMemory: throw .childFailed(reason: "out of memory")
-    }
-  }
-
-  private static func report(_ error: SandboxError) -> CInt {
-    let (status, words): (Status, String) =
+extension SandboxError {
+  fileprivate init(_ error: Namespaces.EntryError) {
+    self =
       switch error {
-      case .namespaceRefused(.user, let reason): (.userNamespaceRefused, "\(reason.rawValue)")
-      case .namespaceRefused(.network, let reason): (.networkNamespaceRefused, "\(reason.rawValue)")
-      case .namespaceRefused(.mapping, let reason): (.mappingRefused, "\(reason.rawValue)")
-      case .rejected(let words): (.rejected, words)
-      case .failed(let step, let reason): (.failed, "\(reason.rawValue) \(step)")
-      case .unknownInterface(let name): (.unknownInterface, name)
-      case .childFailed(let reason): (.childFailed, reason)
-      case .signalled, .timedOut:
-        preconditionFailure("only a parent sees how its child ended")
+      case .userNamespaceRefused(let reason): .namespaceRefused(step: .user, reason)
+      case .networkNamespaceRefused(let reason): .namespaceRefused(step: .network, reason)
+      case .mappingRefused(_, let reason): .namespaceRefused(step: .mapping, reason)
       }
-    // If the parent is gone there is nobody to tell.
-    try? StandardStream.error.write(words)
-    return status.rawValue
   }
 }

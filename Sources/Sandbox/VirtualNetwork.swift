@@ -8,54 +8,33 @@ internal import Simulation
 /// leaves by an interface, so there are no neighbours to know.
 struct VirtualNetwork: ~Copyable {
   private let routing: NetlinkSocket
-  /// Where frames for an interface go in, in the order of ``names``.
-  private(set) var names: [InterfaceName] = []
-  private(set) var hardwareAddresses: [UInt64] = []
-  private(set) var farIndices: [UInt32] = []
+  private let host: Host
+  private let plan: InterfacePlan
 
-  init() throws(SandboxError) {
+  init(_ host: Host) throws(SandboxError) {
     let routing = try attempting("opening a routing socket") { () throws(Errno) in
       try NetlinkSocket(.route, patience: .seconds(10))
     }
     self.routing = routing
+    plan = InterfacePlan(host)
+    self.host = host
   }
 
-  /// Makes what the description says.
-  mutating func build(_ host: Host) throws(SandboxError) {
-    try configureDefaults(host)
-    var nextIndex = max(1, host.interfaces.compactMap(\.index).filter { $0 < 1 << 16 }.max() ?? 1)
-    for interface in host.interfaces where interface.name != Self.loopback {
-      nextIndex += interface.index == nil ? 1 : 0
-      let number = UInt64(names.count)
-      let hardware = interface.hardwareAddress?.rawValue ?? (0x0250_5000_0000 | number)
-      try addPair(
-        interface.name.description, index: interface.index ?? nextIndex, hardware: hardware)
-      names.append(interface.name)
-    }
+  /// Makes what the description says, and the pair that the bell hangs at.
+  func build() throws(SandboxError) {
+    try configureDefaults()
+    for (number, interface) in plan.entries.enumerated() { try addPair(interface, number) }
+    try addPair(InterfacePlan.bell, plan.entries.count)
     try raise(1, "lo")
     for interface in host.interfaces {
-      let index = try index(of: interface, in: host)
+      let index = try index(of: interface.name)
       for own in interface.addresses { try addAddress(own, to: index, interface.name) }
     }
-    for route in host.routes { try addRoute(route, host) }
-    try awaitLocalRoutes(host)
+    for route in host.routes { try addRoute(route) }
+    try awaitLocalRoutes()
   }
 
-  /// Adds a pair that the ruleset under test knows nothing of.
-  ///
-  /// - Returns: The index of the end that frames go into.
-  mutating func addBell() throws(SandboxError) -> UInt32 {
-    try addPair(ProbeTable.bell, index: Self.bellIndex, hardware: ProbeTable.bellAddress)
-    hardwareAddresses.removeLast()
-    return farIndices.removeLast()
-  }
-
-  private static let loopback = InterfaceName("lo") ?? .none
-  /// Indices of far ends are out of the way of those that rules may name.
-  private static let firstFarIndex: UInt32 = 1 << 24
-  private static let bellIndex: UInt32 = 1 << 23
-
-  private func configureDefaults(_ host: Host) throws(SandboxError) {
+  private func configureDefaults() throws(SandboxError) {
     var settings = [
       ("net/ipv4/ip_forward", host.isForwarding ? 1 : 0),
       ("net/ipv6/conf/all/forwarding", host.isForwarding ? 1 : 0),
@@ -77,49 +56,60 @@ struct VirtualNetwork: ~Copyable {
     }
   }
 
-  private func index(of interface: Host.Interface, in host: Host) throws(SandboxError) -> UInt32 {
-    if interface.name == Self.loopback { return 1 }
-    guard let position = names.firstIndex(of: interface.name) else {
-      throw .unknownInterface(interface.name.description)
+  /// Adds an interface that has no address and stays down; rules can name it.
+  func addIdle(_ name: InterfaceName) throws(SandboxError) {
+    // RTM_NEWLINK; NLM_F_EXCL | NLM_F_CREATE.
+    var message = NetlinkMessage(type: 16, flags: 0x600)
+    Self.appendLink(&message, index: 0)
+    message.attribute(3, Array(name.description.utf8) + [0])  // IFLA_IFNAME
+    message.attribute(18) { information in  // IFLA_LINKINFO
+      information.attribute(1, Array("veth".utf8))  // IFLA_INFO_KIND
     }
-    return nearIndices[position]
+    do throws(Errno) {
+      try routing.perform(message)
+    } catch  where error == .alreadyExists {
+      return
+    } catch {
+      throw .failed(step: "adding interface \(name)", error)
+    }
   }
 
-  private var nearIndices: [UInt32] = []
+  private func index(of name: InterfaceName) throws(SandboxError) -> UInt32 {
+    if name == InterfacePlan.loopback { return 1 }
+    guard let entry = plan[name] else { throw .unknownInterface(name.description) }
+    return entry.index
+  }
 
   // Source: rtnetlink(7); include/uapi/linux/if_link.h, if_addr.h, rtnetlink.h.
 
-  private mutating func addPair(
-    _ name: String, index: UInt32, hardware: UInt64
+  private func addPair(
+    _ interface: InterfacePlan.Entry, _ number: Int
   ) throws(SandboxError) {
-    guard index <= Self.bellIndex else {
-      throw .failed(step: "giving \(name) the index \(index)", .invalidArgument)
+    let name = interface.name.description
+    guard interface.index <= InterfacePlan.bell.index else {
+      throw .failed(step: "giving \(name) the index \(interface.index)", .invalidArgument)
     }
-    let far = Self.firstFarIndex + index
     // RTM_NEWLINK; NLM_F_EXCL | NLM_F_CREATE.
     var message = NetlinkMessage(type: 16, flags: 0x600)
-    Self.appendLink(&message, index: index)
+    Self.appendLink(&message, index: interface.index)
     message.attribute(3, Array(name.utf8) + [0])  // IFLA_IFNAME
-    message.attribute(1, octets(of: hardware))  // IFLA_ADDRESS
+    message.attribute(1, octets(of: interface.hardwareAddress))  // IFLA_ADDRESS
     message.attribute(18) { information in  // IFLA_LINKINFO
       information.attribute(1, Array("veth".utf8))  // IFLA_INFO_KIND
       information.attribute(2) { data in  // IFLA_INFO_DATA
         data.attribute(1) { peer in  // VETH_INFO_PEER
-          Self.appendLink(&peer, index: far)
-          peer.attribute(3, Array("portproof-\(farIndices.count)".utf8) + [0])
+          Self.appendLink(&peer, index: interface.farIndex)
+          peer.attribute(3, Array("portproof-\(number)".utf8) + [0])
         }
       }
     }
     try perform(message, "adding interface \(name)")
     try attempting("setting up the far end of \(name)") { () throws(Errno) in
-      try Machine.set("net/ipv6/conf/portproof-\(farIndices.count)/disable_ipv6", to: 1)
+      try Machine.set("net/ipv6/conf/portproof-\(number)/disable_ipv6", to: 1)
     }
     // The far end first: the near one then has a carrier at once when it is raised.
-    try raise(far, name)
-    try raise(index, name)
-    farIndices.append(far)
-    nearIndices.append(index)
-    hardwareAddresses.append(hardware)
+    try raise(interface.farIndex, name)
+    try raise(interface.index, name)
   }
 
   /// The fixed part `ifinfomsg`, all else unspecified.
@@ -160,11 +150,8 @@ struct VirtualNetwork: ~Copyable {
     }
   }
 
-  private func addRoute(_ route: Host.Route, _ host: Host) throws(SandboxError) {
-    guard let interface = host.interface(route.device) else {
-      throw .unknownInterface(route.device.description)
-    }
-    let index = try index(of: interface, in: host)
+  private func addRoute(_ route: Host.Route) throws(SandboxError) {
+    let index = try index(of: route.device)
     let destinations =
       route.destination.map { [$0] }
       ?? IPFamily.allCases.map { IPPrefix(containing: IPAddress($0, rawValue: 0), length: 0) }
@@ -189,7 +176,7 @@ struct VirtualNetwork: ~Copyable {
   ///
   /// Source: net/ipv6/addrconf.c, `addrconf_dad_work`; net/ipv6/route.c, `rt6_info_route` prints
   /// address, length, …, flags, device.
-  private func awaitLocalRoutes(_ host: Host) throws(SandboxError) {
+  private func awaitLocalRoutes() throws(SandboxError) {
     let wanted = Set(
       host.interfaces.flatMap(\.addresses).map(\.address).filter { $0.family == .ipv6 }
         .map { hexadecimal(octets(of: $0)) })

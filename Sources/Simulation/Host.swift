@@ -108,7 +108,9 @@ extension Host {
   func localDestination(_ address: IPAddress) -> Destination? {
     let number = address.rawValue
     switch address.family {
-    case .ipv4: if number >> 24 == 127 { return .local(Self.loopback) }
+    case .ipv4:
+      if number == 0x7FFF_FFFF { return .broadcast(Self.loopback) }
+      if number >> 24 == 127 { return .local(Self.loopback) }
     case .ipv6: if number == 1 { return .local(Self.loopback) }
     }
     for interface in interfaces {

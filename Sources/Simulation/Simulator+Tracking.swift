@@ -331,7 +331,7 @@ extension Simulator {
   mutating func settle(
     _ packet: borrowing Packet, _ environments: [Environment], passed: Bool?
   ) {
-    guard keepsConnections, packet.state == nil else { return }
+    guard packet.state == nil else { return }
     let tracking = program.tracking(packet.layout.family)
     guard tracking != .off, let flow = track(packet).flow else { return }
     if !environments.isEmpty, environments.allSatisfy({ $0.flags.contains(.untracked) }) { return }

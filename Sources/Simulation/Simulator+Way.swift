@@ -35,7 +35,7 @@ extension Simulator {
     } else {
       report = departure(of: packet, &way)
     }
-    if way.isTracked {
+    if way.isTracked, keepsConnections || way.isConfirmed {
       let passed: Bool? =
         switch report.verdict {
         case .accept: true
@@ -214,7 +214,15 @@ extension Simulator {
     packet.output = .absent
     packet.frame = Packet.Frame()
     isReturning = true
+    switch receptionFault(packet, Host.loopback, host) {
+    case .accepted: break
+    case .discarded(let why): return way.ended(.drop, why)
+    case .undecided(let why): return way.ended(.unknown, why)
+    }
     if let end = enter(.prerouting, packet, &way) { return end }
+    if packet.layout.isFragment, packet.layout.isIPv4 {
+      return way.ended(.drop, "a fragment is kept until the others have come")
+    }
     if let end = enter(.input, packet, &way) { return end }
     return way.ended(.accept, "delivered")
   }
@@ -230,8 +238,8 @@ extension Simulator {
     guard !isGroup(destination) else {
       return .undecided("where packets to groups go out is not known")
     }
-    // Without a destination a packet goes to the host itself.
-    if destination.rawValue == 0, destination.family == .ipv4 { return .device(Host.loopback) }
+    // It goes to the host itself, by an address that depends on the socket.
+    if destination.rawValue == 0 { return .undecided("a packet to the unspecified address") }
     switch host.route(to: destination) {
     case .local: return .device(Host.loopback)
     case .device(let device): return .device(device)

@@ -44,6 +44,8 @@ package struct Simulator: ~Copyable {
   var isReturning = false
   var connections = ConnectionTable()
   /// Whether packets that pass their last hook open connections, as they do on a host.
+  ///
+  /// What a host sends to itself always does: the sandbox, where all else ends before, lets it.
   package var keepsConnections = true
   /// Where a walk goes on once the packet was rewritten: the instruction, the next rule's, the rule.
   var resumption: (position: Int, next: Int, rule: Int32) = (0, 0, -1)

@@ -58,7 +58,7 @@ struct LibnftablesReaderTests {
     case .loaded(let listing): return listing
     case .rejected(let diagnostics):
       Issue.record("rejected: \(diagnostics.map(\.message))")
-      return .init(json: [], madeUpInterfaces: [], remarks: [])
+      return .init(json: [], text: nil, madeUpInterfaces: [], remarks: [])
     }
   }
 
@@ -214,6 +214,81 @@ struct LibnftablesReaderTests {
     let before = try Files.read(workshop.folder + "/before")
     #expect(before.count > 100)
     #expect(try Files.read(workshop.folder + "/after") == before)
+  }
+
+  private struct Gap: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let text: String
+    /// What the text listing tells, and the JSON does not; nil where the JSON tells all.
+    let told: String?
+  }
+
+  private static let gaps = [
+    Gap(
+      testDescription: "a plain ruleset", text: "table ip t { chain c { accept; }\n}\n", told: nil),
+    Gap(
+      testDescription: "a map update",
+      text: """
+        table ip t { map m { type ipv4_addr : mark; flags dynamic; }
+        chain c { add @m { ip saddr : meta mark }; }
+        }
+
+        """, told: nil),
+    Gap(
+      testDescription: "an ingress chain",
+      text: """
+        table netdev t { chain c { type filter hook ingress device "lo" priority 0; }
+        }
+
+        """, told: #"hook ingress device "lo" priority 0"#),
+    Gap(
+      testDescription: "flags of a table",
+      text: "table ip t { flags dormant; chain c { accept; }\n}\n", told: "flags dormant"),
+    Gap(
+      testDescription: "a chain without a name",
+      text: """
+        table ip t { set s { typeof ip length; flags dynamic; }
+        chain c { jump { ip length @s accept; }
+        }
+        }
+
+        """, told: "typeof ip length"),
+  ]
+
+  @Test("text stands beside JSON that has gaps, and only there", canUnshare, arguments: gaps)
+  private func textBesideJSON(gap: Gap) throws {
+    let workshop = try Workshop()
+    let listing = try loaded(try workshop.write("a.nft", gap.text), by: workshop.tool)
+    #expect(try objects(listing).contains { $0["chain"] != nil })
+    if let told = gap.told {
+      let text = String(decoding: try #require(listing.text), as: UTF8.self)
+      #expect(text.hasPrefix("table "))
+      #expect(text.contains(told))
+    } else {
+      #expect(listing.text == nil)
+    }
+    #expect(listing.remarks == [])
+  }
+
+  @Test(canUnshare) func `commands are retold as JSON, and refused ones left out with their part`()
+    throws
+  {
+    let workshop = try Workshop()
+    let commands = [
+      (0, "add table ip t"), (0, "add chain ip t a"), (1, "add chain ip t b"),
+      (1, "add rule ip t b accept"), (1, "add rule ip t b ct mark 1 drop"),
+      // The second command is refused by nft, and the first goes with it.
+      (2, "add rule ip t a udp dport 1 accept"), (2, "add rule ip t a xt match string drop"),
+      // Refused by the kernel.
+      (3, "add rule ip t a udp dport 3 jump nowhere"),
+      (4, "add rule ip t a iif \"eth7\" accept"),
+    ].map { (part: $0.0, text: $0.1) }
+    for tool in [workshop.tool, try workshop.unprivileged()] {
+      let listing = try LibnftablesReader(executable: tool).retell(commands)
+      let rules = try objects(listing).compactMap { $0["rule"] as? [String: Any] }
+      #expect(rules.compactMap { $0["chain"] as? String } == ["a", "b", "b"])
+      #expect(String(decoding: listing.json, as: UTF8.self).contains(#""right": "eth7""#))
+    }
   }
 
   @Test(canUnshare) func `the live listing without privilege says what to do`() throws {

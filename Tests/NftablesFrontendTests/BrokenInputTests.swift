@@ -130,11 +130,11 @@ struct BrokenInputTests {
       Issue.record("\(chain.rules)")
       return
     }
-    let flags = NftablesReader.tableFlags(
-      inText: "table inet t {\n\tflags dormant\n\tset s {\n\t\tflags interval\n\t}\n}\n")
-    #expect(flags == ["inet t": ["dormant"]])
+    let listed =
+      "table inet t { # handle 1\n\tflags dormant\n\n"
+      + "\tset s { # handle 2\n\t\ttype mark\n\t\tflags interval\n\t}\n}\n"
     let known = NftablesReader.read(
-      Array(text.utf8), name: "f", sources: &sources, tableFlags: flags)
+      Array(text.utf8), name: "f", sources: &sources, text: Array(listed.utf8))
     #expect(known.diagnostics == [])
     #expect(known.ruleset?.tables.first?.isDormant == true)
     #expect(known.ruleset?.tables.first?.chains.first?.rules.isEmpty == true)

@@ -14,7 +14,8 @@ func rule(_ expressions: String, family: String = "inet") throws -> Rule {
     """
   var sources = SourceMap()
   let reading = NftablesReader.read(Array(text.utf8), name: "rule.json", sources: &sources)
-  #expect(reading.diagnostics == [])
+  // Of xtables extensions there is more to say.
+  #expect(reading.diagnostics.allSatisfy { $0.code == "nft.xtables" })
   return try #require(reading.ruleset?.tables.first?.chains.first?.rules.first)
 }
 

@@ -28,14 +28,17 @@ enum ProofFixture {
       loading: { _ in .success([]) })
     let known = try #require(plan, "\(diagnostics)")
     var firewalls: [Firewall] = []
+    var rulesets: [String: Ruleset] = [:]
     for declaration in known.firewalls {
       let name = try #require(declaration.path)
+      let ruleset = try rulesets[name] ?? ruleset(name, &sources)
+      rulesets[name] = ruleset
       firewalls.append(
-        Firewall(
-          name: declaration.name, ruleset: try ruleset(name, &sources),
-          placement: declaration.placement))
+        Firewall(name: declaration.name, ruleset: ruleset, placement: declaration.placement))
     }
-    var prover = Prover(firewalls: firewalls, interfaces: known.interfaces)
+    var prover = Prover(
+      firewalls: firewalls, interfaces: known.interfaces,
+      hosts: known.hosts.map(\.addresses))
     return known.flows.map { prover.outcome(of: $0, sources: sources) }
   }
 

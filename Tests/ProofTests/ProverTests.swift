@@ -125,7 +125,7 @@ struct ProverTests {
       code: "unknown unknown.unmodelled"),
     Case(
       ruleset: "unknowns", line: "any -> hosts 1002 tcp expect allow",
-      code: "unknown unknown.unmodelled"),
+      code: "passed verdict.allow"),
     Case(
       ruleset: "unknowns", line: "any -> hosts 1003 tcp expect allow", code: "passed verdict.allow"),
     Case(
@@ -134,7 +134,7 @@ struct ProverTests {
       ruleset: "unknowns", line: "any -> hosts 1004 tcp expect drop", code: "passed verdict.drop"),
     Case(
       ruleset: "unknowns", line: "any -> hosts 1006 tcp expect allow",
-      code: "unknown unknown.unmodelled"),
+      code: "passed verdict.allow"),
     Case(
       ruleset: "unknowns", line: "any -> hosts 1007 tcp expect allow", code: "passed verdict.allow"),
     Case(
@@ -142,13 +142,13 @@ struct ProverTests {
     // A router that translates, and one whose connections are not tracked.
     Case(
       ruleset: "nat", line: "inside -> outside 443 tcp expect allow",
-      code: "unknown unknown.unmodelled", placed: "between inside and outside"),
+      code: "passed verdict.allow", placed: "between inside and outside"),
     Case(
       ruleset: "nat", line: "inside -> outside 22 tcp expect drop", code: "passed verdict.drop",
       placed: "between inside and outside"),
     Case(
       ruleset: "nat", line: "inside -> outside 8080 tcp expect drop",
-      code: "unknown unknown.unmodelled", placed: "between inside and outside"),
+      code: "failed verdict.allow", placed: "between inside and outside"),
     Case(
       ruleset: "nat", line: "fd00::2 -> fd01::2 53 udp expect allow", code: "passed verdict.allow",
       placed: "between any and any"),
@@ -171,7 +171,7 @@ struct ProverTests {
     // The entry's status says that the packet was translated, in the same hook already.
     Case(
       ruleset: "strays", line: "10.0.0.9 -> 10.0.0.1 8080 tcp one-way expect allow",
-      code: "unknown unknown.unmodelled"),
+      code: "failed verdict.drop"),
     Case(
       ruleset: "strays", line: "10.0.0.9 -> 10.0.0.1 80 tcp one-way expect allow",
       code: "passed verdict.allow"),
@@ -250,13 +250,28 @@ struct ProverTests {
       "\(outcome.message) \(outcome.reasons) \(String(describing: outcome.counterexample))")
   }
 
-  /// With a `fib` lookup the packet is accepted or dropped, and never rejected.
+  /// By its clock the host accepts or drops the packet, and never rejects it.
   @Test func `tells what a certain failure's fate rests on`() throws {
-    let outcome = try ProofFixture.answer("any -> hosts 1002 tcp expect reject", on: "unknowns")
+    let outcome = try ProofFixture.answer("any -> hosts 1001 tcp expect reject", on: "unknowns")
     #expect(outcome.status == .failed)
-    #expect(outcome.reasons == ["fib daddr type local"])
-    #expect(
-      outcome.message.hasSuffix("or otherwise by fib daddr type local, but never as expected"))
+    #expect(outcome.reasons.count == 1)
+    #expect(outcome.reasons.allSatisfy { $0.hasPrefix("meta time") })
+    #expect(outcome.message.hasSuffix("but never as expected"))
+  }
+
+  /// An answer names the limits that it rests on, and no others.
+  @Test(arguments: [
+    ("any -> hosts 100 tcp expect allow", ["limit rate 5/minute burst 5 packets not exceeded"]),
+    ("any -> hosts 101 tcp expect allow", []),
+    ("any -> hosts 102 tcp expect allow", []),
+    ("any -> hosts 103 tcp expect allow", ["ct count over 20 not exceeded"]),
+    ("any -> hosts 100 tcp expect deny", ["limit rate 5/minute burst 5 packets not exceeded"]),
+    ("any -> hosts 101 tcp expect deny", []),
+  ])
+  func `names the state that an answer rests on`(line: String, assumptions: [String]) throws {
+    let outcome = try ProofFixture.answer(line, on: "gates")
+    #expect(outcome.assumptions == assumptions, "\(outcome.code)")
+    #expect(outcome.status == (line.hasSuffix("allow") ? .passed : .failed))
   }
 
   /// Each host has a connection table of its own: what one does not track the other may.

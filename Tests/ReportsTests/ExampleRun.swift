@@ -54,7 +54,7 @@ struct ExampleRun {
             TraceStep(hook: "input", rule: policy, verdict: "policy drop"),
           ], assumptions: ["limit rate 5/second not exceeded"],
           hint: "accept tcp dport 50001 from 172.20.0.5-172.20.0.9 before the end of `ingress`",
-          evidence: .init(replay: "agrees"), seconds: 0.0123),
+          evidence: .init(replay: ReplayEvidence(.agrees, packetCount: 2)), seconds: 0.0123),
         ClaimOutcome(
           id: "bootstrap/2", suite: "bootstrap", scenario: "any -> cp 22 tcp expect deny",
           file: "cluster.scn", line: 3, column: 3, expectationSpan: span("deny", line: 3),
@@ -64,7 +64,29 @@ struct ExampleRun {
           counterexample: PacketDescription(
             family: "ip6", sourceAddress: "fd00::1", destinationAddress: "fd00:20::2",
             transportProtocol: "tcp", sourcePort: 40000, destinationPort: 22, state: "new"),
-          decidedBy: rule),
+          decidedBy: rule,
+          evidence: .init(
+            replay: ReplayEvidence(
+              .disagrees, packetCount: 3,
+              omissions: [.init(reason: "rests on limit rate 5/second", count: 1)],
+              mismatches: [
+                ReplayMismatch(
+                  between: .modelAndKernel, firewall: "cp-host",
+                  packet: PacketDescription(
+                    family: "ip6", sourceAddress: "fd00::1", destinationAddress: "fd00:20::2",
+                    transportProtocol: "tcp", sourcePort: 40000, destinationPort: 22,
+                    inputInterface: "eth0"),
+                  summary: "input: the model says accept, the kernel says drop",
+                  hooks: [
+                    HookComparison(hook: "prerouting", model: "accept", kernel: "accept"),
+                    HookComparison(
+                      hook: "input", model: "accept", kernel: "drop",
+                      modelTrace: [TraceStep(hook: "input", rule: rule, verdict: "accept")],
+                      kernelTrace: [
+                        TraceStep(hook: "input", rule: policy, verdict: "policy drop")
+                      ]),
+                  ], bundle: "portproof-mismatch/bootstrap-2")
+              ]))),
         ClaimOutcome(
           id: "bootstrap/3", suite: "bootstrap", scenario: "nodes -> nodes 8472 udp expect allow",
           file: "cluster.scn", line: 4, column: 3, expectationSpan: span("allow", line: 4),
@@ -75,7 +97,9 @@ struct ExampleRun {
           id: "bootstrap/4", suite: "bootstrap",
           scenario: "nodes -> nodes icmpv6 type echo-request expect reject", file: "cluster.scn",
           line: 5, column: 3, status: .passed, expected: "reject", observed: .reject,
-          code: "verdict.reject", message: "rejected", seconds: 1.5),
+          code: "verdict.reject", message: "rejected",
+          evidence: .init(replay: ReplayEvidence(.notPossible("the kernel lacks it"))),
+          seconds: 1.5),
         ClaimOutcome(
           id: "bootstrap/5", suite: "bootstrap", scenario: "old -> cp 80 tcp expect deny",
           file: "cluster.scn", line: 6, column: 3, severity: .low, status: .skipped,
@@ -89,6 +113,9 @@ struct ExampleRun {
           file: "edge.scn", line: 2, column: 1, status: .passed, expected: "allow",
           observed: .allow, code: "verdict.allow", message: "accepted"),
       ], startedAt: 1_709_210_096, seconds: 1.523, hostname: "build-7",
-      properties: [.init(name: "kernel", value: "6.1.0 \"x\"\n<y>")])
+      properties: [.init(name: "kernel", value: "6.1.0 \"x\"\n<y>")],
+      replay: ReplaySummary(
+        packetCount: 5, disagreementCount: 1,
+        omissions: [.init(reason: "rests on limit rate 5/second", count: 1)]))
   }
 }

@@ -86,7 +86,9 @@ enum Pack {
     }
     return Reading(
       plan: known, sources: sources, used: used, paths: paths,
-      prover: Prover(firewalls: firewalls, interfaces: known.interfaces))
+      prover: Prover(
+        firewalls: firewalls, interfaces: known.interfaces,
+        hosts: known.hosts.map(\.addresses)))
   }
 
   /// The program, beside the one that runs the tests.

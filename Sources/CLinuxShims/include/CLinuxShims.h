@@ -16,6 +16,9 @@ int portproof_pipe(int *reader, int *writer, int size);
 /// Returns -1 with errno set.
 int portproof_make_temporary(char *path);
 
+/// `memmem(3)`: where `needle` begins in `bytes`, or -1.
+ptrdiff_t portproof_find(const void *bytes, size_t count, const void *needle, size_t length);
+
 /// `unshare(2)`: a new user namespace, a new network namespace, or both. Returns 0 or an errno.
 int portproof_unshare_user(void);
 int portproof_unshare_network(void);
@@ -26,6 +29,16 @@ int portproof_die_with_parent(void);
 /// Limits core files to nothing and memory and processor time to the given sizes.
 /// Returns 0 or an errno.
 int portproof_limit_resources(uint64_t memory_bytes, uint64_t processor_seconds);
+
+/// Limits core files to nothing and memory to the given size. Returns 0 or an errno.
+int portproof_limit_memory(uint64_t bytes);
+
+/// Ends this process, from a thread of its own, as soon as nobody holds the other end of `input` or
+/// of `output`, which are sockets or pipes. Returns 0 or an errno.
+int portproof_end_with_peer(int input, int output);
+
+/// Two connected stream sockets that are closed on exec. Returns 0 or an errno.
+int portproof_socket_pair(int *one, int *other);
 
 /// The columns of the terminal on `descriptor`, or 0.
 int portproof_terminal_columns(int descriptor);
@@ -79,11 +92,22 @@ void portproof_split_large_batches(int enabled);
 /// reads end with EAGAIN after `patience` milliseconds.
 int portproof_open_netlink(int protocol, int patience, int *descriptor);
 
+/// How many octets the receive buffer of a socket holds, with what the kernel adds to them; or 0.
+int portproof_receive_room(int descriptor);
+
 /// A packet socket that only sends.
 int portproof_open_link(int *descriptor);
 
-/// Sends a whole frame by the interface with this index.
-int portproof_send_frame(int descriptor, unsigned interface, const uint8_t *bytes, size_t size);
+/// A frame in a row of bytes, and the interface that it goes out by.
+struct portproof_frame {
+  uint32_t interface;
+  uint32_t offset;
+  uint32_t size;
+};
+
+/// Sends frames in their order until one cannot be sent; `sent` says how many were.
+int portproof_send_frames(int descriptor, const uint8_t *bytes, const struct portproof_frame *frames,
+                          size_t count, size_t *sent);
 
 /// A raw socket that sends packets with the IP header that it is given.
 int portproof_open_raw(int is_ipv6, int *descriptor);

@@ -1,0 +1,73 @@
+import Addresses
+import Foundation
+import LinuxKernel
+import Netfilter
+import Sandbox
+import Simulation
+import Synchronization
+
+// Kernel, simulator and prover on drawn rulesets and packets.
+//
+//   swift run -c release Fuzz [--seed N] [--minutes M] [--workers N] [--packets N]
+//                             [--only NUMBER] [--fixtures DIR] [--verbose]
+//
+// Prints every disagreement and what was compared; exits 1 if there was a disagreement.
+@main
+enum FuzzProgram {
+  static func main() {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    switch arguments.first {
+    case SandboxChild.argument: exit(SandboxChild.run())
+    case NetfilterChild.argument: exit(NetfilterChild.run(Array(arguments.dropFirst())))
+    default: break
+    }
+    guard let options = Options(arguments) else {
+      FileHandle.standardError.write(Data("not understood: \(arguments)\n".utf8))
+      exit(2)
+    }
+
+    let run = Run(options)
+    let tally = run.perform()
+    exit(tally.disagreements == 0 && tally.verdicts > 0 ? 0 : 1)
+  }
+}
+
+struct Options {
+  var seed: UInt64 = 1
+  var minutes = 1.0
+  var workers = 2
+  var packets = 300
+  var only: UInt64?
+  var fixtures: String?
+  var isVerbose = false
+  var proofStride = 4
+
+  init?(_ arguments: [String]) {
+    var rest = arguments[...]
+    while let argument = rest.popFirst() {
+      switch argument {
+      case "--seed":
+        guard let value = rest.popFirst().flatMap({ UInt64($0) }) else { return nil }
+        seed = value
+      case "--minutes":
+        guard let value = rest.popFirst().flatMap({ Double($0) }) else { return nil }
+        minutes = value
+      case "--workers":
+        guard let value = rest.popFirst().flatMap({ Int($0) }), value > 0 else { return nil }
+        workers = value
+      case "--packets":
+        guard let value = rest.popFirst().flatMap({ Int($0) }), value > 0 else { return nil }
+        packets = value
+      case "--proof-every":
+        guard let value = rest.popFirst().flatMap({ Int($0) }) else { return nil }
+        proofStride = value
+      case "--only":
+        guard let value = rest.popFirst().flatMap({ UInt64($0) }) else { return nil }
+        only = value
+      case "--fixtures": fixtures = rest.popFirst()
+      case "--verbose": isVerbose = true
+      default: return nil
+      }
+    }
+  }
+}
