@@ -80,9 +80,6 @@ package struct Descriptor: ~Copyable, Sendable {
     }
   }
 
-  /// A name that this process can open the same file by, from its start.
-  package var path: String { "/proc/self/fd/\(raw)" }
-
   /// Everything up to the end.
   ///
   /// - Parameter limit: The most bytes that are taken.
