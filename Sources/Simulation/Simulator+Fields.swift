@@ -44,6 +44,8 @@ extension Simulator {
       }
     case .addressType(let query): return addressType(query, packet, environment, hook)
     case .route(let query): return route(query, packet, environment, hook)
+    case .counter(let number): return count(Int(number))
+    case .unpredictable(let reason): return .unknown(reason)
     case .unanswered(let reason): return .unknownOrMissing(reason)
     }
   }
@@ -227,8 +229,7 @@ extension Simulator {
     switch key {
     case .length:
       if environment.flags.contains(.packetUnknown) { return .unknown(fixedReasons.altered) }
-      // Padding is cut off only after the ingress hook.
-      return .value(UInt128(hook == .ingress ? packet.bytes.count : packet.layout.byteCount))
+      return .value(UInt128(size(of: packet, hook)))
     case .nfproto: return .value(packet.layout.isIPv4 ? 2 : 10)
     case .l4proto:
       if environment.flags.contains(.packetUnknown) {
