@@ -89,8 +89,7 @@ let package = Package(
       name: "KernelComparison",
       dependencies: [
         "Addresses", "Diagnostics", "NftablesFrontend", "Proof", "Rulesets", "Sandbox",
-        "Simulation",
-        "TestSupport", "Wire",
+        "Simulation", "TestSupport", "Wire",
       ], path: "Tests/KernelComparison"),
 
     // What several tests use.
