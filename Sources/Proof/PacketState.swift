@@ -67,6 +67,17 @@ package struct PacketState: Sendable {
     }
   }
 
+  /// The same without what rests on something unknown.
+  func knownAtArrival(_ dimension: Dimension) -> IntervalSet? {
+    if let entry = original.first(where: { $0.dimension == dimension }),
+      case .kept(let kept) = entry.place,
+      let unknown = unknown.first(where: { $0.dimension == kept })
+    {
+      return unknown.set
+    }
+    return arrived(dimension)
+  }
+
   /// Narrows the packets to some of those that arrived.
   ///
   /// - Parameter arrived: Sets of the fields at arrival, each within this state's own.

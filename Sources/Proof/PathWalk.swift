@@ -77,6 +77,7 @@ extension Prover {
     walks[hop.firewall].station = hop.station
     walks[hop.firewall].surroundings = Surroundings(hosts: hosts, anchor: hop.anchor)
     walks[hop.firewall].isReturning = false
+    walks[hop.firewall].isOpening = question.phase == .first
     doubtBridges(hop, &entering, &collector)
     walks[hop.firewall].keepsParts = question.keepsParts
     for isUntracked in [false, true] {
@@ -101,6 +102,10 @@ extension Prover {
     for part in mayDivert
       ? routed(arrived, hop, hops, index, question.path.family) : [Routed(arrived, hop, hops)]
     {
+      for state in part.refused {
+        let location = state.path?.steps.last?.location
+        walks[hop.firewall].finish(state, .dropped, location, &collector, register)
+      }
       let hooks = part.hop.kind.hooks.filter { !before.contains($0) }
       let isLast = index == part.hops.count - 1 && !question.keepsArrivals
       var passed = run(

@@ -40,21 +40,14 @@ extension RulesetWalk {
     _ register: inout DimensionRegister
   ) {
     let end = translation.kind.end
-    guard followsTranslations else {
-      var state = state
-      forgetEnds(&state, run.context, register)
-      if end == .destination { state.isRerouted = true }
-      state.isBoundAtHook = true
-      note(.translated(translation.kind), &state, run)
-      accept(state, run.location, &running, &collector, register)
-      return
-    }
-    guard run.context.connection == .opening(mayBeTranslated: false),
-      run.context.hook.translatedEnd == end, state.bindings[station]?.carried.contains(end) != true
+    let opens =
+      if case .opening = run.context.connection { true } else { state.beginsConnection == true }
+    guard opens, isOpening, run.context.hook.translatedEnd == end,
+      state.bindings[station]?.carried.contains(end) != true
     else {
       finish(
-        state, .unknown("a translation that no opening packet meets"), run.location, &collector,
-        register)
+        state, .unknown("the translation of an answer that begins a connection of its own"),
+        run.location, &collector, register)
       return
     }
     var aimed = [Aimed(state: state)]
@@ -292,17 +285,6 @@ extension RulesetWalk {
     }
     state.unknown.removeAll { $0.dimension == status }
     state.cube.assign(IntervalSet(word), to: status)
-  }
-
-  /// Forgets both ends of packets whose translation is not followed.
-  private func forgetEnds(
-    _ state: inout PacketState, _ context: HookContext, _ register: DimensionRegister
-  ) {
-    for dimension: Dimension in [
-      .sourceAddress, .destinationAddress, .transportWord0, .transportWord1,
-    ] {
-      state.forget(dimension, domain: register.domain(of: dimension, in: context.family))
-    }
   }
 }
 
