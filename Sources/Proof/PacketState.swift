@@ -132,6 +132,15 @@ package struct PacketState: Sendable {
   package mutating func passed(_ step: PathStep) { path = .step(step, after: path) }
 }
 
+extension PacketState {
+  /// The same history with another cube.
+  func with(_ cube: Cube) -> PacketState {
+    var state = self
+    state.cube = cube
+    return state
+  }
+}
+
 /// The rules that matched on a packet's way, last first.
 package indirect enum Path: Sendable {
   case step(PathStep, after: Path?)

@@ -71,12 +71,28 @@ extension Prover {
     return parts
   }
 
+  /// What the file tells of the host that a hop is on.
+  func surroundings(of hop: Hop) -> Surroundings {
+    // A machine stands nowhere but on the hosts that it is named on.
+    var own: AddressSet?
+    for firewall in firewalls.indices where machines[firewall] == machines[hop.firewall] {
+      if case .on(let hosts) = firewalls[firewall].placement {
+        own = own.map { $0.union(hosts) } ?? hosts
+      }
+    }
+    var foreign = AddressSet.empty
+    if let own {
+      for host in hosts where host.intersection(own).isEmpty { foreign = foreign.union(host) }
+    }
+    return Surroundings(hosts: hosts, anchor: hop.anchor, foreign: foreign)
+  }
+
   /// Divides packets by whether their new destination is the host's own address.
   private mutating func ownAddresses(
     _ state: PacketState, _ hop: Hop, _ family: IPFamily, _ refused: inout [PacketState]
   ) -> [(state: PacketState, stays: Bool)] {
     if state.isRedirected { return [(state, true)] }
-    let surroundings = Surroundings(hosts: hosts, anchor: hop.anchor)
+    let surroundings = surroundings(of: hop)
     let here = surroundings.ownDimension(state, isReply: false, at: hop.station)
     let divided = surroundings.divided(
       state.cube, by: .destinationAddress, here: here, family)

@@ -132,15 +132,17 @@ extension RulesetWalk {
     _ translation: Translation, _ state: PacketState, _ context: HookContext
   ) -> Target? {
     let family = context.family
-    let whole = IntervalSet(bitWidth: family.bitWidth)
+    // One of the host's own, and nothing here tells which.
+    let own = IntervalSet(bitWidth: family.bitWidth)
+      .subtracting(surroundings?.foreign[family] ?? .empty)
     switch translation.kind {
     case .masquerade:
-      // The first address of the outgoing device (nf_nat_masquerade.c), which nothing here tells.
-      return .unknown(whole)
+      // The first address of the outgoing device (nf_nat_masquerade.c).
+      return .unknown(own)
     case .redirect:
       // To this host: by the loopback where it sends itself, else by the first address of the
       // incoming device (nf_nat_redirect.c).
-      guard context.hook == .output else { return .unknown(whole) }
+      guard context.hook == .output else { return .unknown(own) }
       return .values(IntervalSet(family == .ipv4 ? 0x7F00_0001 : 1))
     case .destination, .source:
       guard let lower = translation.address else { return nil }
