@@ -41,7 +41,9 @@ let package = Package(
       name: "Netfilter", dependencies: ["CLinuxShims", "CNftables", "Diagnostics", "LinuxKernel"]),
     .target(
       name: "Sandbox",
-      dependencies: ["Addresses", "LinuxKernel", "Netfilter", "Rulesets", "Simulation"]),
+      dependencies: [
+        "Addresses", "Documents", "LinuxKernel", "Netfilter", "Rulesets", "Simulation",
+      ]),
     .target(
       name: "Replay",
       dependencies: [
@@ -80,9 +82,15 @@ let package = Package(
     .executableTarget(
       name: "Fuzz",
       dependencies: [
-        "Addresses", "Diagnostics", "LinuxKernel", "Netfilter", "NftablesFrontend", "Proof",
-        "Rulesets", "Sandbox", "Simulation", "TestSupport", "Wire",
+        "Addresses", "Diagnostics", "KernelComparison", "LinuxKernel", "Netfilter",
+        "NftablesFrontend", "Rulesets", "Sandbox", "Simulation", "TestSupport", "Wire",
       ], path: "Tests/Fuzz"),
+    .target(
+      name: "KernelComparison",
+      dependencies: [
+        "Addresses", "Diagnostics", "NftablesFrontend", "Proof", "Rulesets", "Sandbox",
+        "Simulation", "TestSupport", "Wire",
+      ], path: "Tests/KernelComparison"),
 
     // What several tests use.
     .target(name: "TestSupport", path: "Tests/TestSupport"),

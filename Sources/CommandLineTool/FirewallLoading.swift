@@ -195,6 +195,7 @@ struct FirewallLoading {
       var ruleset = try lower(listing, name: "<\(path), as listed>", sources: &sources)
       let rules = NftTextRules(inFile: file, of: &sources) { included(by: path, $0) }
       rules.cite(in: &ruleset)
+      doubtTranslations(in: &ruleset, ofFile: file, sources)
       // What other files hold is in the listing alone.
       let includes = bytes.split(separator: UInt8(ascii: "\n")).contains { line in
         line.drop { " \t".utf8.contains($0) }.starts(with: "include".utf8)
@@ -204,6 +205,22 @@ struct FirewallLoading {
       for diagnostic in diagnostics { console.say(diagnostic, sources: sources) }
       throw Stop(status: .unusable, reason: "nft does not load '\(path)'")
     }
+  }
+
+  /// A saved text of a host of iptables-nft may say less than the host does.
+  private func doubtTranslations(
+    in ruleset: inout Ruleset, ofFile file: Int, _ sources: SourceMap
+  ) {
+    let tables = XtablesText.tables(of: ruleset, in: sources[file].bytes)
+    guard !tables.isEmpty else { return }
+    XtablesText.doubt(tables: tables, in: &ruleset)
+    console.say(
+      Diagnostic(
+        "nft.translated-text", .warning,
+        "'\(sources[file].name)' has tables of iptables-nft: \(tables.joined(separator: ", "))",
+        at: nil,
+        notes: ["nft leaves out of its text what it cannot say of an extension of iptables"],
+        help: "run there with --live, which sees what is left out"))
   }
 
   /// The files that nft text includes by a name or a pattern, found where nft finds them: names

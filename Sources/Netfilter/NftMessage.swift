@@ -1,26 +1,26 @@
 /// One message of nft: `rules.nft:7:9-12: Error: syntax error, unexpected newline`.
-struct NftMessage: Hashable {
-  enum Severity: Hashable {
+package struct NftMessage: Hashable, Sendable {
+  package enum Severity: Hashable, Sendable {
     case error
     case warning
   }
 
   /// Where the message points to; columns count bytes from 1, both ends included.
-  struct Place: Hashable {
-    var file: String
-    var line: Int
-    var firstColumn: Int
-    var lastColumn: Int
+  package struct Place: Hashable, Sendable {
+    package var file: String
+    package var line: Int
+    package var firstColumn: Int
+    package var lastColumn: Int
   }
 
-  var place: Place?
-  var severity: Severity
-  var text: String
+  package var place: Place?
+  package var severity: Severity
+  package var text: String
   /// The line of the file, as nft repeats it.
-  var sourceLine: String?
+  package var sourceLine: String?
 
   /// The messages in what nft wrote to its error stream; other lines are context or carets.
-  static func parse(_ output: String) -> [NftMessage] {
+  package static func parse(_ output: String) -> [NftMessage] {
     let lines = output.split(separator: "\n", omittingEmptySubsequences: false)
     var messages: [NftMessage] = []
     for (index, line) in lines.enumerated() {
@@ -47,7 +47,7 @@ struct NftMessage: Hashable {
   }
 
   /// The interface that would have to exist for the text to load.
-  var missingInterface: String? {
+  package var missingInterface: String? {
     guard text == "Interface does not exist", let place, let sourceLine else { return nil }
     let bytes = Array(sourceLine.utf8)
     guard place.firstColumn >= 1, place.firstColumn <= place.lastColumn,

@@ -1,4 +1,5 @@
 internal import CLinuxShims
+internal import LinuxKernel
 
 /// Loads rulesets into the network namespace of this process.
 ///
@@ -25,7 +26,11 @@ package struct RulesetLoader: ~Copyable {
   /// Loads nft commands, or a listing in JSON.
   package mutating func load(_ ruleset: [UInt8]) -> Outcome {
     guard let context = context.take() ?? NftablesContext() else { return .outOfMemory }
-    guard context.run(String(decoding: ruleset, as: UTF8.self)) else {
+    // Of a file, nft says at which line something is wrong. It wants a newline behind a comment.
+    guard let file = try? Descriptor.memoryFile(holding: ruleset + [UInt8(ascii: "\n")]) else {
+      return .outOfMemory
+    }
+    guard context.load(file.path) else {
       // What it thinks is loaded may now be wrong, so the context goes.
       return .rejected(words: context.takeErrors())
     }

@@ -86,6 +86,7 @@ struct NftListingText {
     let names = words[(word + 1)...].prefix { $0 != "priority" && $0 != "}" }
       .filter { $0 != "=" && $0 != "{" }
       .map { $0.filter { $0 != "\"" } }
-    return names.isEmpty ? nil : names
+    // `eth*` stands for interfaces that are not told.
+    return names.isEmpty || names.contains { $0.hasSuffix("*") } ? nil : names
   }
 }

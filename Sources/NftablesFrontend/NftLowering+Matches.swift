@@ -31,6 +31,9 @@ extension NftLowering {
       guard isMembership else {
         throw NotModelled(reason: "`\(symbol.rawValue)` with a set is not covered")
       }
+      if case .anonymous = set, isListedWrongly(left) {
+        throw NotModelled(reason: "nft lists wrong constants beside such a concatenation")
+      }
       // With a set the implicit operator is membership, for flags too.
       let isNegated = symbol == .notEqual
       return Match(named(left, asIn: set), isNegated ? .notEqual : .equal, .set(set))
@@ -94,6 +97,51 @@ extension NftLowering {
       values.append(interval.lower)
     }
     return Match(.concatenation(named), symbol, .values(values))
+  }
+
+  /// Whether nft 1.0.6 may list other constants than those that the kernel compares with.
+  ///
+  /// It tells the parts of an element apart by the widths of their types, and a plain number has
+  /// none. That shows where a part is shifted, and where one is in host order: ranges of those are
+  /// turned round first. Seen with `ip version . th sport { 4 . 1 }`, listed as `0 . 1024`, and with
+  /// `ip length . meta mark { 40 . 1-5 }`, listed as `0 . 0x280000`; maps do not suffer.
+  private func isListedWrongly(_ left: Expression) -> Bool {
+    guard case .concatenation(let parts) = left else { return false }
+    var hasNumber = false
+    var hasHostOrder = false
+    for part in parts {
+      switch part {
+      case .shifted(.selector(let selector), _, _),
+        .shifted(.masked(.selector(let selector), _, _), _, _):
+        if case .payload(let field) = selector.field, field.name == "ip dscp" { continue }
+        return true
+      case .shifted: return true
+      case .selector(let selector):
+        if case .integer = selector.field.type { hasNumber = true }
+        switch selector.field {
+        case .meta, .connection, .environment:
+          hasHostOrder = hasHostOrder || Self.isInHostOrder(selector.field.type)
+        case .payload(let field):
+          // Taken out of an octet, and put in its place without the listing saying so.
+          if field.bitLength % 8 != 0, field.bitOffset % 8 != 0 || field.bitLength > 8 {
+            hasNumber = true
+          }
+        case .extensionHeader, .option: break
+        }
+      case .masked, .lookup, .constant, .concatenation, .unmodelled: break
+      }
+    }
+    return hasNumber && hasHostOrder
+  }
+
+  private static func isInHostOrder(_ type: DataType) -> Bool {
+    switch type {
+    case .mark, .interfaceIndex, .connectionState, .connectionStatus, .userID, .groupID, .realm,
+      .classID, .time, .hour, .fibAddressType, .interfaceType:
+      true
+    case .integer(let bits): bits > 8
+    default: false
+    }
   }
 
   /// The right side as a set, if it is one.

@@ -74,9 +74,9 @@ extension NftLowering {
           text: divertingText(name, node) ?? "\(name) \(compactText(of: node))",
           reason: "what becomes of the packet is not in the ruleset"))
     case "xt":
-      if let kind = string("type", of: node).flatMap(XtablesExtension.Kind.init(rawValue:)) {
-        extensions.append(XtablesExtension(kind: kind, name: string("name", of: node) ?? ""))
-      }
+      let kind = string("type", of: node).flatMap(XtablesExtension.Kind.init(rawValue:))
+      extensions.append(
+        XtablesExtension(kind: kind ?? .match, name: string("name", of: node) ?? ""))
       throw NotModelled(reason: Self.extensionReason)
     default: throw NotModelled(reason: "`\(name)` statements are not covered")
     }
@@ -236,6 +236,12 @@ extension NftLowering {
       let value = document.member("value", of: node), let key = document.onlyMember(of: keyNode),
       let name = document.string(key.name)
     else { throw NotModelled(reason: "`mangle` has a key and a value") }
+    // `icmp code set 0` is listed as `th sport set th sport & 65280`, without what it requires.
+    if document.string(document.member("protocol", of: key.value) ?? key.value) == "th",
+      document.onlyMember(of: value) != nil
+    {
+      throw NotModelled(reason: "nft does not list whose octets are written")
+    }
     let selector = try selector(name, key.value)
     return .mangle(selector, value: expression(value, constantsAs: selector.field.type))
   }
@@ -308,12 +314,14 @@ extension NftLowering {
     }
     ruleset.tables[table].sets[index].isDynamic = true
     var keyNode = element
+    var timeout: UInt64?
     if let member = document.onlyMember(of: element), document.isString(member.name, "elem"),
       let value = document.member("val", of: member.value)
     {
       keyNode = value
       if document.member("timeout", of: member.value) != nil {
         ruleset.tables[table].sets[index].hasTimeout = true
+        timeout = unsigned("timeout", of: member.value)
       }
     }
     let keyTypes = ruleset.tables[table].sets[index].contents.keyTypes
@@ -327,7 +335,7 @@ extension NftLowering {
     return .setUpdate(
       SetUpdate(
         operation: operation, set: set, key: named(key, asIn: set), data: data,
-        gates: try gates("stmt", of: node)))
+        gates: try gates("stmt", of: node), timeout: timeout))
   }
 
   /// A change to a map, which nft lists as text; nil where it is not understood.

@@ -30,6 +30,8 @@ struct NftLowering {
   var established = Established(family: .inet)
   /// Whether the constants being lowered are ARP operations, which have no type of their own.
   var comparesARPOperations = false
+  /// How many rules have been begun, which tells them apart.
+  var ruleNumber = 0
   /// The table whose rules or sets are being lowered.
   var table = 0
 
@@ -120,6 +122,10 @@ struct NftLowering {
         member = inner
       }
       let name = document.string(member.name) ?? ""
+      // A file of commands may begin with what clears the way; nothing is there to be cleared.
+      if name == "destroy" || name == "flush", objects.allSatisfy({ $0.0 == .metainfo }) {
+        continue
+      }
       guard let kind = kind(named: name) else {
         report(.unknownObject(name, isCommand: Self.commands.contains(name)), at: member.name)
         continue
@@ -262,7 +268,9 @@ struct NftLowering {
       report(.unreadable("a priority"), at: document.member("prio", of: node) ?? node)
       return nil
     }
-    let devices = document.member("dev", of: node).map { _ in strings("dev", of: node) }
+    // One name or several; `eth*` is one for names that are not told.
+    var devices = document.member("dev", of: node).map { _ in strings("dev", of: node) }
+    if devices?.contains(where: { $0.hasSuffix("*") }) == true { devices = nil }
     return BaseChain(
       kind: kind, hook: hook, priority: priority, policy: policy, devices: devices)
   }
@@ -394,6 +402,8 @@ struct NftLowering {
   /// The statements of a rule.
   mutating func statements(_ expressions: Node) -> [Statement] {
     established = Established(family: family)
+    ruleNumber += 1
+    established.rule = ruleNumber
     var statements: [Statement] = []
     statements.reserveCapacity(count(of: expressions))
     var children = document.children(of: expressions)
@@ -454,6 +464,15 @@ extension NftLowering {
       return nil
     }
     return family
+  }
+
+  /// Tells of xtables extensions that no text is at hand for.
+  mutating func reportUnlistedExtensions() {
+    let unlisted = losses.filter { $0.statement == nil }
+    guard listingText == nil, let first = unlisted.first,
+      let span = ruleset.tables[first.table].chains[first.chain].rules[first.rule].provenance.span
+    else { return }
+    report(.unlistedExtensions(ruleCount: unlisted.count), at: span)
   }
 
   func span(of node: Node) -> SourceSpan {

@@ -13,11 +13,15 @@ extension NftLowering {
     case unknownObject(String, isCommand: Bool)
     case unreadable(String)
     case unreadableFlags(String)
+    case unlistedExtensions(ruleCount: Int)
   }
 
   mutating func report(_ problem: Problem, at node: JSONDocument.Node) {
-    let place = Diagnostic.Label(span(of: node))
-    diagnostics.append(Self.diagnostic(problem, at: place))
+    report(problem, at: span(of: node))
+  }
+
+  mutating func report(_ problem: Problem, at span: SourceSpan) {
+    diagnostics.append(Self.diagnostic(problem, at: Diagnostic.Label(span)))
   }
 
   private static func diagnostic(_ problem: Problem, at place: Diagnostic.Label) -> Diagnostic {
@@ -59,6 +63,16 @@ extension NftLowering {
           "answers that rest on the table's base chains are not known",
         ],
         help: "list with a newer nft, or remove the table's flag")
+    case .unlistedExtensions(let count):
+      Diagnostic(
+        "nft.xtables", .warning,
+        "nft's JSON does not list the parameters of xtables extensions", at: place,
+        notes: [
+          count == 1
+            ? "this rule is not covered for it"
+            : "\(count) rules are not covered for it; this is the first"
+        ],
+        help: "run on that host with --live, or give the text that `nft list ruleset` prints there")
     case .unreadable(let what):
       Diagnostic("nft.unreadable", .error, "\(what) cannot be read here", at: place)
     }

@@ -71,6 +71,7 @@ package enum NftablesReader {
       document: document, file: file, listingText: text.map { NftListingText($0) })
     if let list = document.member("nftables", of: node), document.kind(of: list) == .array {
       lowering.lower(objects: list)
+      lowering.reportUnlistedExtensions()
       lowering.findTexts()
       if let retelling { lowering.retell(by: retelling) }
     } else {

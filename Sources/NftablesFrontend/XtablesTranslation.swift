@@ -100,7 +100,7 @@ struct XtablesTranslation {
         else { return false }
         return inputs.first == "daddr"
       }
-      guard added.count >= count else { return unknown }
+      guard added.count >= max(count, 1) else { return unknown }
       return family == .ip || added.allSatisfy(isLocalOnly) ? nil : unknown
     case (.match, "mac"): return isAdded(count, "ether saddr") ? nil : missing
     case (.match, "limit"): return gateCount(retold) >= gateCount(listed) + count ? nil : missing
@@ -127,7 +127,7 @@ struct XtablesTranslation {
     case (.match, "dscp"): return isAdded(count, "ip dscp", "ip6 dscp") ? nil : missing
     case (.match, "statistic"):
       // Of `--mode nth` the packet that is counted first differs.
-      return isAdded(count) { $0 == .meta(.random) } ? nil : unknown
+      return isAdded(max(count, 1)) { $0 == .meta(.random) } ? nil : unknown
     case (.target, "LOG"), (.target, "NFLOG"):
       let logs = retold.count {
         if case .inert(let text) = $0 { text.hasPrefix("log") } else { false }
@@ -147,6 +147,54 @@ struct XtablesTranslation {
     case (.target, "CT"), (.target, "NOTRACK"):
       return retold.contains(.notrack) ? nil : unknown
     default: return unknown
+    }
+  }
+
+  /// Whether a statement has a form that a translation takes which is not exact.
+  static func isDoubtful(_ statement: Statement, family: Family) -> Bool {
+    let translation = XtablesTranslation(listed: [], retold: [statement], family: family)
+    for match in ["multiport", "addrtype", "owner", "conntrack", "statistic"] {
+      let name = XtablesExtension(kind: .match, name: match)
+      // Without a count nothing is missing, so that only the form is judged.
+      let isThere = !translation.added { Self.isOf(match, $0) }.isEmpty
+      if isThere, translation.doubt(about: name, count: 0) != nil { return true }
+    }
+    let mark = XtablesExtension(kind: .target, name: "CONNMARK")
+    return translation.changes { Self.isConnectionMark($0) } > 0
+      && translation.doubt(about: mark, count: 0) != nil
+  }
+
+  /// Whether a rule does something, as it does with a target.
+  static func hasEnd(_ statements: [Statement]) -> Bool {
+    statements.contains { statement in
+      switch statement {
+      case .match, .gate: false
+      case .inert(let text): text.hasPrefix("log")
+      case .verdict, .verdictMap, .reject, .object, .mangle, .notrack, .translate, .setUpdate,
+        .duplicate, .diverts, .unmodelled:
+        true
+      }
+    }
+  }
+
+  private static func isConnectionMark(_ field: Field) -> Bool {
+    if case .connection(let key) = field { key.key == .mark } else { false }
+  }
+
+  /// Whether a match of this name may have become a comparison of the field.
+  private static func isOf(_ match: String, _ field: Field) -> Bool {
+    switch field {
+    case .payload: return match == "multiport" && isPort(field)
+    case .meta(let key):
+      return match == "owner" && (key == .userID || key == .groupID)
+    case .connection(let key): return match == "conntrack" && key.key != .mark
+    case .environment(let field):
+      switch field.source {
+      case .fib(_, "type"): return match == "addrtype"
+      case .numberGenerator: return match == "statistic"
+      case .fib, .route, .socket, .osf, .ipsec, .hash: return false
+      }
+    case .extensionHeader, .option: return false
     }
   }
 

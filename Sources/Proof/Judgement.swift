@@ -146,7 +146,7 @@ extension DimensionRegister {
 
 extension Flow.Expectation {
   /// Whether a fate is what was expected.
-  func accepts(_ fate: Leaf.Fate) -> Bool {
+  package func accepts(_ fate: Leaf.Fate) -> Bool {
     switch (self, fate) {
     case (.allow, .accepted): true
     case (.deny, .dropped), (.deny, .rejected), (.drop, .dropped): true

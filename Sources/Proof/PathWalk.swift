@@ -19,6 +19,8 @@ extension Prover {
     var budget = Prover.budget
     /// Whether every part is wanted as it is, with the rules that decide it.
     var keepsParts = false
+    /// The place of the last hop of the whole way, where only its first hops are asked about.
+    var lastPlace = 0
     /// Whether what becomes of the connection on its way matters to later packets of it.
     var keepsArrivals = false
   }

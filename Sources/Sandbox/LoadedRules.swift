@@ -5,6 +5,7 @@ internal import Netfilter
 struct LoadedRules: ~Copyable {
   private let netfilter: NetlinkSocket
   private var loader = RulesetLoader()
+  private var mode = ProbeTable.Mode()
 
   init() throws(SandboxError) {
     netfilter = try attempting("opening a netfilter socket") { () throws(Errno) in
@@ -16,9 +17,10 @@ struct LoadedRules: ~Copyable {
   ///
   /// Sets, counters and limits are as the ruleset says, and the connection table is empty.
   ///
-  /// - Throws: ``SandboxError/rejected(words:)``; no ruleset is loaded then.
+  /// - Throws: ``SandboxError/rejected(_:)``; no ruleset is loaded then.
   mutating func replace(with ruleset: [UInt8]) throws(SandboxError) {
     try clear()
+    mode = ProbeTable.Mode()
     do throws(SandboxError) {
       try load(ruleset)
       try load(Array(ProbeTable.commands.utf8))
@@ -26,6 +28,51 @@ struct LoadedRules: ~Copyable {
       try clear()
       throw error
     }
+  }
+
+  /// Has the probes deal with packets in another way from now on.
+  mutating func setMode(_ mode: ProbeTable.Mode) throws(SandboxError) {
+    guard mode != self.mode else { return }
+    try load(Array(ProbeTable.commands(for: mode).utf8))
+    self.mode = mode
+  }
+
+  /// The handles of all rules but the probes', by chain.
+  func handles() throws(SandboxError) -> [LoadedChains.Key: [UInt64]] {
+    try attempting("listing the rules") { () throws(Errno) in
+      try LoadedChains.handles(netfilter)
+    }
+  }
+
+  /// Adds entries to the connection table.
+  func add(_ connections: [SandboxConnection]) throws(SandboxError) {
+    for connection in connections {
+      try attempting("adding a connection") { () throws(Errno) in
+        try netfilter.perform(ConnectionRequest.message(connection))
+      }
+    }
+  }
+
+  /// Loads the objects of a listing one by one, for as long as that goes.
+  ///
+  /// - Returns: The number of the first that is refused, and nft's words; nil where none is.
+  /// - Throws: ``SandboxError`` where it could not be tried.
+  mutating func firstRefused(
+    of objects: [ArraySlice<UInt8>]
+  ) throws(SandboxError) -> (number: Int, words: String)? {
+    try clear()
+    var refused: (Int, String)?
+    for (number, object) in objects.enumerated() {
+      do throws(SandboxError) {
+        try load(ListingOrder.listing([object]))
+      } catch {
+        guard case .rejected(let rejection) = error else { throw error }
+        refused = (number, rejection.words)
+        break
+      }
+    }
+    try clear()
+    return refused
   }
 
   /// Removes all tables and all connections.
@@ -40,7 +87,11 @@ struct LoadedRules: ~Copyable {
     connections.append(UInt32(0))
     do throws(Errno) {
       try netfilter.perform([tables], of: 10)
-      try netfilter.perform(connections)
+      // Rules are taken apart later, and until then tracking and translation stay as they had them.
+      // The kernel waits for that where a socket of netfilter's is closed (net/netfilter/
+      // nf_tables_api.c, `nft_rcv_nl_event`).
+      let closing = try NetlinkSocket(.netfilter, patience: .seconds(60))
+      try closing.perform(connections)
     } catch {
       throw .failed(step: "removing what was loaded", error)
     }
@@ -49,7 +100,7 @@ struct LoadedRules: ~Copyable {
   private mutating func load(_ ruleset: [UInt8]) throws(SandboxError) {
     switch loader.load(ruleset) {
     case .loaded: return
-    case .rejected(let words): throw .rejected(words: words)
+    case .rejected(let words): throw .rejected(RulesetRejection(words: words))
     case .outOfMemory: throw .childFailed(reason: "out of memory")
     }
   }

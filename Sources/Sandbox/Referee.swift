@@ -39,11 +39,15 @@ struct Referee: ~Copyable {
 
   /// The verdicts of the packets of a request, which go through one after the other.
   ///
-  /// - Parameter content: What ``PacketTrain`` wrote, behind the message's head.
+  /// - Parameters:
+  ///   - reader: What ``PacketTrain`` wrote, from the number of the first packet on.
+  ///   - after: What is done after some packets have gone through.
+  ///   - alone: Whether that is after each of them.
   /// - Returns: The verdicts; nil where the request is not understood.
   /// - Throws: ``SandboxError`` where a frame could not be sent, or a report was lost.
-  mutating func verdicts(for content: [UInt8]) throws(SandboxError) -> [HookVerdicts]? {
-    var reader = OctetReader(bytes: content)
+  mutating func verdicts(
+    for reader: inout OctetReader, after: () throws(SandboxError) -> Void, alone: Bool
+  ) throws(SandboxError) -> [HookVerdicts]? {
     let tag = reader.number()
     let count = reader.count()
     var verdicts = [HookVerdicts](repeating: HookVerdicts(), count: count)
@@ -75,8 +79,9 @@ struct Referee: ~Copyable {
       }
       index += 1
       inBatch += 1
-      if inBatch == log.capacity || index == count {
+      if inBatch == log.capacity || alone || index == count {
         try ring()
+        try after()
         record(tag: tag, into: &verdicts)
         begin()
         inBatch = 0

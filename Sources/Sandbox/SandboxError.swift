@@ -5,8 +5,8 @@ package import Netfilter
 package enum SandboxError: Hashable, Sendable, Error {
   /// This environment does not let the sandbox have a namespace.
   case namespaceRefused(step: NetfilterError.NamespaceStep, Errno)
-  /// nft or the kernel does not take the ruleset; nft's words.
-  case rejected(words: String)
+  /// nft or the kernel does not take the ruleset.
+  case rejected(RulesetRejection)
   /// A step of setting up the host or of asking failed.
   case failed(step: String, Errno)
   /// A packet names an interface that the host description lacks.
@@ -28,7 +28,7 @@ extension SandboxError: CustomStringConvertible {
     switch self {
     case .namespaceRefused(let step, let error):
       NetfilterError.namespaceRefused(step: step, error).description
-    case .rejected(let words): "the kernel does not take the ruleset: \(words)"
+    case .rejected(let rejection): "the ruleset cannot be loaded: \(rejection)"
     case .failed(let step, let error): "\(step): \(error)"
     case .unknownInterface(let name): "the host has no interface \(name)"
     case .crashed(let signal, let words):

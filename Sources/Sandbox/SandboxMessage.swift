@@ -9,8 +9,18 @@ enum SandboxMessage {
     case host = 1
     /// A ruleset, in the place of what was loaded before.
     case ruleset = 2
-    /// Packets, as ``PacketTrain`` puts them; the answer has two octets for each.
+    /// Packets, as ``PacketTrain`` puts them; the answer has two octets for each, and behind all of
+    /// them the steps of each where they are traced.
     case packets = 3
+    /// The name of an interface that a ruleset wants to be there, and that nothing comes in by.
+    case interface = 4
+    /// The objects of a listing, each by itself; the answer has the number of the first that is
+    /// refused, and nft's words.
+    case objects = 5
+    /// The answer has the handles of the rules of each chain.
+    case handles = 6
+    /// Entries for the connection table.
+    case connections = 7
   }
 
   /// How an answer begins.
@@ -47,7 +57,7 @@ enum SandboxMessage {
       case .namespaceRefused(.user, let reason): (.userNamespaceRefused, reason.rawValue, "")
       case .namespaceRefused(.network, let reason): (.networkNamespaceRefused, reason.rawValue, "")
       case .namespaceRefused(.mapping, let reason): (.mappingRefused, reason.rawValue, "")
-      case .rejected(let words): (.rejected, 0, words)
+      case .rejected(let rejection): (.rejected, 0, rejection.words)
       case .failed(let step, let reason): (.failed, reason.rawValue, step)
       case .unknownInterface(let name): (.unknownInterface, 0, name)
       case .childFailed(let reason): (.childFailed, 0, reason)
@@ -71,7 +81,7 @@ enum SandboxMessage {
     let words = reader.text()
     return switch status {
     case .done: nil
-    case .rejected: .rejected(words: words)
+    case .rejected: .rejected(RulesetRejection(words: words))
     case .userNamespaceRefused: .namespaceRefused(step: .user, reason)
     case .networkNamespaceRefused: .namespaceRefused(step: .network, reason)
     case .mappingRefused: .namespaceRefused(step: .mapping, reason)

@@ -56,6 +56,24 @@ struct VirtualNetwork: ~Copyable {
     }
   }
 
+  /// Adds an interface that has no address and stays down; rules can name it.
+  func addIdle(_ name: InterfaceName) throws(SandboxError) {
+    // RTM_NEWLINK; NLM_F_EXCL | NLM_F_CREATE.
+    var message = NetlinkMessage(type: 16, flags: 0x600)
+    Self.appendLink(&message, index: 0)
+    message.attribute(3, Array(name.description.utf8) + [0])  // IFLA_IFNAME
+    message.attribute(18) { information in  // IFLA_LINKINFO
+      information.attribute(1, Array("veth".utf8))  // IFLA_INFO_KIND
+    }
+    do throws(Errno) {
+      try routing.perform(message)
+    } catch  where error == .alreadyExists {
+      return
+    } catch {
+      throw .failed(step: "adding interface \(name)", error)
+    }
+  }
+
   private func index(of name: InterfaceName) throws(SandboxError) -> UInt32 {
     if name == InterfacePlan.loopback { return 1 }
     guard let entry = plan[name] else { throw .unknownInterface(name.description) }
@@ -106,7 +124,8 @@ struct VirtualNetwork: ~Copyable {
 
   private func raise(_ index: UInt32, _ name: String) throws(SandboxError) {
     var message = NetlinkMessage(type: 16)  // RTM_NEWLINK
-    Self.appendLink(&message, index: index, flags: 1)  // IFF_UP
+    // IFF_UP; IFF_NOARP: no neighbour is ever asked for, and none is needed.
+    Self.appendLink(&message, index: index, flags: index == 1 ? 1 : 0x81)
     try perform(message, "raising interface \(name)")
   }
 

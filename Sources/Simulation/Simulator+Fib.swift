@@ -152,10 +152,28 @@ extension Host {
       case .broadcast, .device, .unreachable, .ambiguous, nil: break
       }
       switch remoteDestination(address, through: nil) {
-      case .device: return 1
+      case .device: return isFirstOfNetwork(address) ? nil : 1
       case .unreachable: return 7
       case .local, .broadcast, .ambiguous: return nil
       }
     }
+  }
+
+  /// Whether an IPv6 address is the first of a network, which makes it an anycast one unless a
+  /// gateway leads there.
+  ///
+  /// Source: include/net/ip6_route.h `ipv6_anycast_destination`.
+  private func isFirstOfNetwork(_ address: IPAddress) -> Bool {
+    let number = address.rawValue
+    return routes.contains { route in
+      guard let to = route.destination else { return number == 0 }
+      return to.family == .ipv6 && to.length < 127 && to.interval.lower == number
+    }
+      || interfaces.contains { interface in
+        interface.addresses.contains { own in
+          own.address.family == .ipv6 && own.length < 127
+            && IPPrefix(containing: own.address, length: own.length).interval.lower == number
+        }
+      }
   }
 }

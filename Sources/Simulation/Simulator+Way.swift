@@ -35,11 +35,11 @@ extension Simulator {
     } else {
       report = departure(of: packet, &way)
     }
-    if way.isTracked, keepsConnections || way.isConfirmed {
+    if way.isTracked {
       let passed: Bool? =
         switch report.verdict {
-        case .accept: true
-        case .unknown: way.isConfirmed ? true : nil
+        case .accept: keepsConnections || way.isConfirmed
+        case .unknown: way.isConfirmed ? true : keepsConnections ? nil : false
         case .drop, .reject: way.isConfirmed
         }
       settle(original, way.environments, passed: passed)
@@ -220,6 +220,9 @@ extension Simulator {
     case .undecided(let why): return way.ended(.unknown, why)
     }
     if let end = enter(.prerouting, packet, &way) { return end }
+    if packet.layout.isFragment, packet.layout.isIPv4 {
+      return way.ended(.drop, "a fragment is kept until the others have come")
+    }
     if let end = enter(.input, packet, &way) { return end }
     return way.ended(.accept, "delivered")
   }

@@ -86,6 +86,8 @@ package struct PacketLayout: Hashable, Sendable {
         transportOffset = offset
         return
       }
+      // A receiver takes for a fragment whatever says that a fragment's header follows.
+      if next == 44, byteCount >= offset { isFragment = true }
       guard byteCount - offset >= 2 else { return }
       if next == 44 {
         guard byteCount - offset >= 4 else { return }

@@ -16,13 +16,18 @@ struct LoadedRuleset {
 struct Loader {
   /// Where the text is put for nft.
   let path: String
-  private(set) var refusedLines: [(text: String, reason: String)] = []
-  private(set) var crashes = 0
-  /// Listings that portproof refuses to read.
-  private(set) var unread: [String] = []
+  private var refusedLines: [(text: String, reason: String)] = []
+  /// Why the last ruleset was not loaded.
+  private(set) var failure = ""
 
   init(worker: Int) {
     path = NSTemporaryDirectory() + "portproof-fuzz-\(getpid())-\(worker).nft"
+  }
+
+  /// What was refused since this was asked last.
+  mutating func takeRefused() -> [(text: String, reason: String)] {
+    defer { refusedLines = [] }
+    return refusedLines
   }
 
   /// Removes the file.
@@ -43,15 +48,14 @@ struct Loader {
       do throws(NetfilterError) {
         translation = try LibnftablesReader().translate(path, into: &sources)
       } catch {
-        crashes += 1
+        failure = "\(error)"
         return nil
       }
       switch translation {
       case .loaded(let listing):
         let reading = NftablesReader.read(listing.json, name: "listing", sources: &sources)
         guard let ruleset = reading.ruleset else {
-          unread.append(
-            reading.diagnostics.first.map { "\($0.code.rawValue): \($0.message)" } ?? "")
+          failure = reading.diagnostics.first?.message ?? "not read"
           return nil
         }
         return LoadedRuleset(tree: tree, listing: listing.json, ruleset: ruleset)
@@ -62,6 +66,7 @@ struct Loader {
         ).filter { lines.indices.contains($0) }
         guard !refused.isEmpty else { return nil }
         for line in refused.sorted(by: >) {
+          failure = "nothing of it loads"
           refusedLines.append((lines[line].text, diagnostics.first?.message ?? ""))
           tree.remove(lines[line].origin)
         }

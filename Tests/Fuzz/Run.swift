@@ -1,5 +1,7 @@
 import Addresses
+import Dispatch
 import Foundation
+import KernelComparison
 import Sandbox
 import Simulation
 import Synchronization
@@ -10,7 +12,7 @@ final class Run: Sendable {
   private let options: Options
   private let started = ContinuousClock.now
   private let total = Mutex(Tally())
-  /// How many disagreements are printed.
+  /// How many disagreements are shrunk and printed.
   private static let shown = 40
 
   init(_ options: Options) { self.options = options }
@@ -19,17 +21,17 @@ final class Run: Sendable {
     ContinuousClock.now - started > .seconds(options.minutes * 60)
   }
 
+  /// Runs all trials and prints what they came to.
   func perform() -> Tally {
     if let only = options.only {
-      var loader = Loader(worker: 0)
-      attempt(only, &loader)
+      attempt(only, Worker(number: 0))
     } else {
-      DispatchQueue.concurrentPerform(iterations: options.workers) { worker in
-        var loader = Loader(worker: worker)
-        var number = UInt64(worker)
+      DispatchQueue.concurrentPerform(iterations: options.workers) { number in
+        let worker = Worker(number: number)
+        var trial = UInt64(number)
         while !isOver {
-          attempt(number, &loader)
-          number += UInt64(options.workers)
+          attempt(trial, worker)
+          trial += UInt64(options.workers)
         }
       }
     }
@@ -45,32 +47,25 @@ final class Run: Sendable {
     return tally
   }
 
-  private func attempt(_ number: UInt64, _ loader: inout Loader) {
-    let begun = ContinuousClock.now
+  private func attempt(_ number: UInt64, _ worker: Worker) {
     if options.isVerbose { say("trial \(number)") }
-    defer {
-      let took = ContinuousClock.now - begun
-      if took > .seconds(5) { say("trial \(number) took \(took)") }
-    }
     let trial = Trial(number: number, seed: options.seed, packetCount: options.packets)
     var tally = Tally()
     defer { total.withLock { $0.add(tally) } }
-    let refusedBefore = loader.refusedLines.count
-    let loaded = loader.load(trial.tree)
-    for (text, reason) in loader.refusedLines[refusedBefore...] {
+    let loaded = worker.loader.load(trial.tree)
+    for (text, reason) in worker.loader.takeRefused() {
       tally.refusedRules += 1
       if options.isVerbose { tally.refused["\(reason)  \(text)", default: 0] += 1 }
     }
     guard let loaded else {
       tally.notLoaded += 1
-      if let unread = loader.unread.last { tally.failures[unread, default: 0] += 1 }
+      tally.failures[worker.loader.failure, default: 0] += 1
       return
     }
     if options.only != nil { say(loaded.tree.text) }
-    let kernel: [HookVerdicts]
+    let kernel: [KernelVerdicts]
     do throws(SandboxError) {
-      kernel = try KernelReferee(ruleset: Array(loaded.tree.text.utf8), host: trial.host)
-        .verdicts(for: trial.packets)
+      kernel = try worker.verdicts(of: trial.packets, under: loaded.tree.text, on: trial.host)
     } catch {
       tally.failures["\(error)", default: 0] += 1
       return
@@ -85,64 +80,61 @@ final class Run: Sendable {
     tally.proved = comparison.proved
     tally.provedUnknown = comparison.provedUnknown
     tally.disagreements += comparison.disagreements.count
-
     guard let first = comparison.disagreements.first else { return }
-    let before = total.withLock { $0.disagreements }
+    let before = total.withLock { $0.disagreeing }
+    tally.disagreeing = 1
     guard before < Self.shown || options.only != nil else { return }
-    show(number, trial, loaded.tree, first, of: comparison.disagreements.count)
+    show(number, trial, loaded.tree, first, of: comparison.disagreements.count, worker)
   }
 
-  /// Prints the smallest case of a disagreement.
+  /// Shrinks a disagreement, prints it and writes it down.
   private func show(
-    _ number: UInt64, _ trial: Trial, _ tree: RulesetTree, _ first: Disagreement, of count: Int
+    _ number: UInt64, _ trial: Trial, _ tree: RulesetTree, _ first: Disagreement, of count: Int,
+    _ worker: Worker
   ) {
-    var loader = Loader(worker: Int(number) + 1_000)
-    defer { loader.close() }
     var shrinker = Shrinker(tree, trial.packets, first) { tree, packets in
-      guard let loaded = loader.load(tree, repairs: false) else { return nil }
-      do throws(SandboxError) {
-        let kernel = try KernelReferee(ruleset: Array(tree.text.utf8), host: trial.host)
-          .verdicts(for: packets)
-        var comparison = Comparison(loaded.ruleset, host: trial.host)
-        comparison.compare(packets, kernel, provesEvery: first.side == .prover ? 1 : 0)
-        return comparison.disagreements.first
-      } catch {
-        return nil
-      }
+      worker.disagreement(tree, packets, on: trial.host, side: first.side)
     }
     shrinker.shrink()
+    let found = shrinker.disagreement
     say(
       """
-      trial \(number), packet \(first.packet), \(first.side) (\(count) in all) \
-      at \(shrinker.disagreement.hook.map { "\($0)" } ?? "the way"), \(trial.host.summary)
+      trial \(number), packet \(first.packet), \(found.side) (\(count) in all) \
+      at \(found.hook.map { "\($0)" } ?? "the way"), \(summary(trial.host))
       \(shrinker.tree.text)\(shrinker.packets.map(text).joined(separator: "\n"))
-        \(shrinker.disagreement.words)
+        \(found.words)
       """)
+    guard let folder = options.fixtures,
+      let fixture = worker.fixture(
+        shrinker.tree, shrinker.packets, on: trial.host,
+        why: "\(found.side.rawValue): \(found.words)")
+    else { return }
+    do {
+      try fixture.file.write(
+        to: URL(filePath: folder).appending(path: "seed-\(options.seed)-trial-\(number).json"))
+    } catch {
+      say("  could not be written: \(error)")
+    }
   }
 
   private func text(_ packet: SandboxPacket) -> String {
-    let origin: String
-    switch packet.origin {
-    case .local: origin = "local"
-    case .received(let name, let frame):
-      origin =
-        "by \(name) from \(frame.source?.description ?? "-") to \(frame.destination?.description ?? "-") vlan \(frame.vlan.map { "\($0)" } ?? "-")"
+    var origin = "local"
+    if case .received(let name, let frame) = packet.origin {
+      origin = "by \(name)"
+      if let source = frame.source { origin += " from \(source)" }
+      if let destination = frame.destination { origin += " to \(destination)" }
+      if let vlan = frame.vlan { origin += " vlan \(vlan)" }
     }
     return
       "  \(PacketPrinter.print(packet: packet.bytes)) \(origin)\n    \(hexadecimal(packet.bytes))"
   }
-}
 
-extension Simulation.Host {
   /// What differs between the hosts of a run.
-  fileprivate var summary: String {
-    "forwarding \(isForwarding) rp_filter \(reversePathFilter) route_localnet \(routesLocalnet)"
+  private func summary(_ host: Simulation.Host) -> String {
+    "forwarding \(host.isForwarding), rp_filter \(host.reversePathFilter), "
+      + "route_localnet \(host.routesLocalnet)"
   }
 }
 
 /// Prints a line at once, for whoever follows a long run.
 func say(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
-
-func hexadecimal(_ bytes: [UInt8]) -> String {
-  bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-}

@@ -1,3 +1,4 @@
+import KernelComparison
 import Sandbox
 import Simulation
 

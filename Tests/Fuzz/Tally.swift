@@ -12,6 +12,8 @@ struct Tally {
   var proved = 0
   var provedUnknown = 0
   var disagreements = 0
+  /// Rulesets with a disagreement.
+  var disagreeing = 0
   var failures: [String: Int] = [:]
   var refused: [String: Int] = [:]
 
@@ -22,12 +24,20 @@ struct Tally {
     rules += other.rules
     packets += other.packets
     verdicts += other.verdicts
-    unknown.merge(other.unknown, uniquingKeysWith: +)
+    for (reason, count) in other.unknown { unknown[Self.kind(of: reason), default: 0] += count }
     proved += other.proved
     provedUnknown += other.provedUnknown
     disagreements += other.disagreements
+    disagreeing += other.disagreeing
     failures.merge(other.failures, uniquingKeysWith: +)
     refused.merge(other.refused, uniquingKeysWith: +)
+  }
+
+  /// A reason without the text of the rule that it is about.
+  private static func kind(of reason: String) -> String {
+    var kind = String(reason.prefix { $0 != "{" && $0 != "`" }).filter { !$0.isNumber }
+    if kind.hasSuffix(": ") { kind.removeLast(2) }
+    return kind.isEmpty ? reason.filter { !$0.isNumber } : kind
   }
 
   var unknownTotal: Int { unknown.values.reduce(0, +) }
@@ -48,7 +58,7 @@ struct Tally {
     for (failure, count) in failures.sorted(by: { $0.value > $1.value }).prefix(10) {
       lines.append("failed          \(count)  \(failure)")
     }
-    lines.append("disagreements   \(disagreements)")
+    lines.append("disagreements   \(disagreements), in \(disagreeing) rulesets")
     return lines.joined(separator: "\n")
   }
 }

@@ -7,6 +7,16 @@ import Testing
 
 typealias Object = [String: Any]
 
+private let root = URL(filePath: #filePath).deletingLastPathComponent()
+  .deletingLastPathComponent().deletingLastPathComponent()
+
+/// Data with verdicts that a Linux kernel gave, beside the repository.
+let corpora = root.deletingLastPathComponent().appending(path: "shared/corpora")
+
+let hasCorpora: ConditionTrait = .enabled(
+  if: Machine.environment("CI") != nil || FileManager.default.fileExists(atPath: corpora.path),
+  "needs the corpora beside the repository")
+
 /// Namespaces need root, or an environment that must have them.
 let canUnshare: ConditionTrait = .enabled(
   if: Machine.effectiveUserID == 0 || Machine.environment("CI") != nil,

@@ -1,40 +1,39 @@
 import Addresses
 import Proof
-import Rulesets
-import Sandbox
-import Simulation
+package import Rulesets
+package import Sandbox
+package import Simulation
 import Wire
 
-/// Where one of the three says another thing than the kernel, or than each other.
-struct Disagreement: Hashable {
-  enum Side: String { case simulator, prover }
-
-  var side: Side
-  var packet: Int
-  var hook: Hook?
-  var words: String
-}
+/// What the kernel did with a packet at each hook that it reached.
+package typealias KernelVerdicts = [Hook: HookVerdicts.Verdict]
 
 /// Holds what the kernel did with packets against the simulator and the prover.
-struct Comparison {
-  private(set) var disagreements: [Disagreement] = []
+package struct Comparison {
+  package private(set) var disagreements: [Disagreement] = []
   /// Verdicts of hooks that the kernel gave and the simulator knew.
-  private(set) var verdicts = 0
+  package private(set) var verdicts = 0
   /// Hooks whose verdict the simulator did not know, by reason.
-  private(set) var unknown: [String: Int] = [:]
-  private(set) var proved = 0
-  private(set) var provedUnknown = 0
+  package private(set) var unknown: [String: Int] = [:]
+  package private(set) var proved = 0
+  package private(set) var provedUnknown = 0
 
-  let ruleset: Ruleset
-  let host: Host
+  private let ruleset: Ruleset
+  private let host: Simulation.Host
 
-  init(_ ruleset: Ruleset, host: Host) {
+  package init(_ ruleset: Ruleset, host: Simulation.Host) {
     self.ruleset = ruleset
     self.host = host
   }
 
-  mutating func compare(
-    _ packets: [SandboxPacket], _ kernel: [HookVerdicts], provesEvery stride: Int
+  /// Holds packets that went through the kernel one after the other against what it did.
+  ///
+  /// - Parameters:
+  ///   - packets: In the order in which they went.
+  ///   - kernel: The verdicts of the hooks that each reached.
+  ///   - stride: The prover is asked about every packet with this distance; 0 for none.
+  package mutating func compare(
+    _ packets: [SandboxPacket], _ kernel: [KernelVerdicts], provesEvery stride: Int
   ) {
     var simulator = Simulator(Program(ruleset), host: host)
     simulator.keepsConnections = false
@@ -49,7 +48,7 @@ struct Comparison {
   }
 
   private mutating func compare(
-    _ number: Int, _ packet: SandboxPacket, _ kernel: HookVerdicts,
+    _ number: Int, _ packet: SandboxPacket, _ kernel: KernelVerdicts,
     _ simulator: inout Simulator
   ) {
     let report: PacketReport
@@ -61,8 +60,8 @@ struct Comparison {
       case .local: report = simulator.report(on: try Packet(bytes: packet.bytes))
       }
     } catch {
-      if !kernel.byHook.isEmpty {
-        disagree(number, nil, "malformed (\(error.rawValue)), kernel \(kernel.byHook)")
+      if !kernel.isEmpty {
+        disagree(number, nil, "malformed (\(error.rawValue)), kernel \(kernel)")
       }
       return
     }
@@ -91,7 +90,7 @@ struct Comparison {
       return
     }
     let known = Set(hooks.map(\.hook))
-    guard known == Set(kernel.byHook.keys) else {
+    guard known == Set(kernel.keys) else {
       disagree(
         number, nil,
         "simulator \(hooks.map { "\($0.hook) \($0.verdict)" }) (\(report.because)), kernel \(text(kernel))"
@@ -101,8 +100,8 @@ struct Comparison {
     if hooks.isEmpty { verdicts += 1 }
   }
 
-  private func text(_ verdicts: HookVerdicts) -> String {
-    verdicts.byHook.sorted { "\($0.key)" < "\($1.key)" }
+  private func text(_ verdicts: KernelVerdicts) -> String {
+    verdicts.sorted { "\($0.key)" < "\($1.key)" }
       .map { "\($0.key) \($0.value.rawValue)" }.joined(separator: ", ")
   }
 
@@ -113,7 +112,7 @@ struct Comparison {
 
   /// The prover against the kernel at the first hook, and against the simulator at any.
   private mutating func compareProof(
-    _ number: Int, _ packet: SandboxPacket, _ kernel: HookVerdicts, _ prover: inout ProverSide
+    _ number: Int, _ packet: SandboxPacket, _ kernel: KernelVerdicts, _ prover: inout ProverSide
   ) {
     for question in prover.questions(about: packet, number, host) {
       let fate = prover.fate(of: question)

@@ -3,6 +3,7 @@ import Proof
 import Rulesets
 import Sandbox
 import Simulation
+import TestSupport
 import Wire
 
 /// Questions of one packet at one hook, for the prover and, beside it, the simulator.
@@ -25,7 +26,7 @@ struct ProverSide: ~Copyable {
   init(_ ruleset: Ruleset) {
     simulator = Simulator(Program(ruleset))
     // A proof holds for every time, so what packets did to sets before is not known to either.
-    simulator.doubtDynamicSets()
+    simulator.doubtState()
     walk = RulesetWalk(ruleset)
     var hooks: Set<Hook> = []
     for table in ruleset.tables {
@@ -43,14 +44,14 @@ struct ProverSide: ~Copyable {
   }
 
   mutating func questions(
-    about packet: SandboxPacket, _ number: Int, _ host: Host
+    about packet: SandboxPacket, _ number: Int, _ host: Simulation.Host
   ) -> [Question] {
     guard let layout = try? PacketLayout(reading: packet.bytes), !layout.isFragment,
       layout.transportOffset == (layout.isIPv4 ? 20 : 40),
       layout.byteCount == packet.bytes.count, let transport = layout.transport,
       isWhole(transport, packet.bytes, layout)
     else { return [] }
-    var draw = Draw(seed: UInt64(number))
+    var random = SeededGenerator(seed: UInt64(number))
     let first: Hook
     switch packet.origin {
     case .received: first = .prerouting
@@ -58,9 +59,8 @@ struct ProverSide: ~Copyable {
     }
     let fresh = freshState(transport, packet.bytes, layout)
     var questions: [Question] = []
-    let states: [Packet.State] = [.new, .new, .established, .related, .invalid, .untracked]
-    for hook in hooks where hook == first || draw.chance(50) {
-      let state = hook == first ? fresh ?? draw.pick(states) : draw.pick(states)
+    for hook in hooks where hook == first || Bool.random(using: &random) {
+      let state = hook == first ? fresh ?? state(&random) : state(&random)
       let isIncoming = hook == .prerouting || hook == .input || hook == .forward
       var input: InterfaceName?
       var frame: Packet.Frame?
@@ -73,7 +73,8 @@ struct ProverSide: ~Copyable {
       // Where the packet goes out is the route's matter, which the first hook of a packet that is
       // sent from here knows already; here any will do.
       let hasOutput = hook == .forward || hook == .output || hook == .postrouting
-      let output = hasOutput ? HostSamples.name(draw.pick(["eth0", "eth1", "wg0"])) : nil
+      let output =
+        hasOutput ? host.interfaces.randomElement(using: &random).map(\.name) : nil
       var ethernet: (destination: MACAddress, source: MACAddress)?
       if let frame, let source = frame.source,
         let own = frame.destination ?? input.flatMap({ host.interface($0)?.hardwareAddress })
@@ -99,6 +100,12 @@ struct ProverSide: ~Copyable {
           kernelState: fresh.map { UInt128($0.bit) }))
     }
     return questions
+  }
+
+  private func state(_ random: inout SeededGenerator) -> Packet.State {
+    // Not untracked: before tracking has looked, that is a matter of what rules did.
+    let states: [Packet.State] = [.new, .new, .established, .related, .invalid]
+    return states.randomElement(using: &random) ?? .new
   }
 
   private func isWhole(_ transport: UInt8, _ bytes: [UInt8], _ layout: PacketLayout) -> Bool {
