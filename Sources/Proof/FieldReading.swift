@@ -81,6 +81,12 @@ extension DimensionRegister {
     switch condition {
     case .ipv4: return context.family == .ipv4 ? [] : nil
     case .ipv6: return context.family == .ipv6 ? [] : nil
+    case .possibly(let family, let rule):
+      if context.family == family { return [] }
+      let dimension = field(
+        "whether a rule tests for \(family == .ipv4 ? "IPv4" : "IPv6") (\(rule))",
+        domain: IntervalSet(bitWidth: 1), kind: .unknown)
+      return [exactly(dimension, IntervalSet(0))]
     case .transport(let number):
       return [exactly(.transportProtocol, IntervalSet(UInt128(number)))]
     case .icmpType(let numbers), .icmpv6Type(let numbers):

@@ -87,7 +87,11 @@ struct LoadedRules: ~Copyable {
     connections.append(UInt32(0))
     do throws(Errno) {
       try netfilter.perform([tables], of: 10)
-      try netfilter.perform(connections)
+      // Rules are taken apart later, and until then tracking and translation stay as they had them.
+      // The kernel waits for that where a socket of netfilter's is closed (net/netfilter/
+      // nf_tables_api.c, `nft_rcv_nl_event`).
+      let closing = try NetlinkSocket(.netfilter, patience: .seconds(60))
+      try closing.perform(connections)
     } catch {
       throw .failed(step: "removing what was loaded", error)
     }

@@ -35,11 +35,11 @@ extension Simulator {
     } else {
       report = departure(of: packet, &way)
     }
-    if way.isTracked, keepsConnections || way.isConfirmed {
+    if way.isTracked {
       let passed: Bool? =
         switch report.verdict {
-        case .accept: true
-        case .unknown: way.isConfirmed ? true : nil
+        case .accept: keepsConnections || way.isConfirmed
+        case .unknown: way.isConfirmed ? true : keepsConnections ? nil : false
         case .drop, .reject: way.isConfirmed
         }
       settle(original, way.environments, passed: passed)

@@ -10,6 +10,7 @@ import Synchronization
 //
 //   swift run -c release Fuzz [--seed N] [--minutes M] [--workers N] [--packets N]
 //                             [--only NUMBER] [--fixtures DIR] [--verbose]
+//   swift run -c release Fuzz --fixture FILE
 //
 // Prints every disagreement and what was compared; exits 1 if there was a disagreement.
 @main
@@ -26,6 +27,7 @@ enum FuzzProgram {
       exit(2)
     }
 
+    if let fixture = options.fixture { exit(Replay.run(fixture)) }
     let run = Run(options)
     let tally = run.perform()
     exit(tally.disagreements == 0 && tally.verdicts > 0 ? 0 : 1)
@@ -39,6 +41,7 @@ struct Options {
   var packets = 300
   var only: UInt64?
   var fixtures: String?
+  var fixture: String?
   var isVerbose = false
   var proofStride = 4
 
@@ -65,6 +68,7 @@ struct Options {
         guard let value = rest.popFirst().flatMap({ UInt64($0) }) else { return nil }
         only = value
       case "--fixtures": fixtures = rest.popFirst()
+      case "--fixture": fixture = rest.popFirst()
       case "--verbose": isVerbose = true
       default: return nil
       }

@@ -26,7 +26,7 @@ struct ProverSide: ~Copyable {
   init(_ ruleset: Ruleset) {
     simulator = Simulator(Program(ruleset))
     // A proof holds for every time, so what packets did to sets before is not known to either.
-    simulator.doubtDynamicSets()
+    simulator.doubtState()
     walk = RulesetWalk(ruleset)
     var hooks: Set<Hook> = []
     for table in ruleset.tables {
@@ -103,7 +103,8 @@ struct ProverSide: ~Copyable {
   }
 
   private func state(_ random: inout SeededGenerator) -> Packet.State {
-    let states: [Packet.State] = [.new, .new, .established, .related, .invalid, .untracked]
+    // Not untracked: before tracking has looked, that is a matter of what rules did.
+    let states: [Packet.State] = [.new, .new, .established, .related, .invalid]
     return states.randomElement(using: &random) ?? .new
   }
 

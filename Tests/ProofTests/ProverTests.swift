@@ -54,6 +54,19 @@ struct ProverTests {
     Case(
       ruleset: "talos-block", line: "any -> hosts 22 tcp expect deny in siderolink",
       code: "failed verdict.allow"),
+    // nft lists `icmpv6 type` alike whether the rule tests for IPv6 or not.
+    Case(
+      ruleset: "listed-alike", line: "10.0.0.9 -> 10.0.0.1 proto 58 expect deny in eth0",
+      code: "unknown unknown.unmodelled"),
+    Case(
+      ruleset: "listed-alike", line: "10.0.0.9 -> 10.0.0.1 proto 57 expect deny in eth0",
+      code: "passed verdict.drop"),
+    Case(
+      ruleset: "listed-alike", line: "10.0.0.9 -> 10.0.0.1 22 tcp expect allow in eth0",
+      code: "passed verdict.allow"),
+    Case(
+      ruleset: "listed-alike", line: "fd00::9 -> fd00::1 icmpv6 type echo-request expect allow",
+      code: "passed verdict.allow"),
     // The interface is any but the trusted ones only where the line says so.
     Case(
       ruleset: "talos-block", line: "any -> hosts 22 tcp expect deny in eth0",
