@@ -4,8 +4,7 @@ package import Simulation
 
 /// What the model says of a packet on its way across a host.
 package struct Prediction: Hashable, Sendable {
-  /// The hooks that it enters, in order, with what becomes of it there; ingress and egress, which
-  /// belong to devices, are left out.
+  /// The hooks that it enters, in order, with what becomes of it there.
   package var hooks: [Hop]
   /// The rules that match on the way.
   package var trace: [TraceEntry]
@@ -58,9 +57,8 @@ package struct Prediction: Hashable, Sendable {
       return .open("the host itself discards it: \(report.because)")
     }
     var prediction = Prediction(
-      hooks: hooks.filter { $0.hook != .ingress && $0.hook != .egress }
-        .map { Hop($0.hook, $0.verdict) },
-      trace: simulator.trace, verdict: report.verdict)
+      hooks: hooks.map { Hop($0.hook, $0.verdict) }, trace: simulator.trace, verdict: report.verdict
+    )
     var doubter = Simulator(copy program, host: host)
     doubter.keepsConnections = false
     doubter.doubtState()
