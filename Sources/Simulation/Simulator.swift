@@ -24,6 +24,9 @@ package struct Simulator: ~Copyable {
   /// Why the answer is not known, and the rule that met it; -1 while all is known.
   var unknownReason: Int32 = -1
   var unknownRule: Int32 = -1
+  /// Why more than one thing may hold since an earlier hook, and the rule that met it.
+  var earlierReason: Int32 = -1
+  var earlierRule: Int32 = -1
   /// The rule that gave the last verdict; -1 for a chain's end.
   var decidingRule: Int32 = -1
   /// The base chain that gave the last verdict.
@@ -47,6 +50,8 @@ package struct Simulator: ~Copyable {
   ///
   /// What a host sends to itself always does: the sandbox, where all else ends before, lets it.
   package var keepsConnections = true
+  /// The fragments that were kept, by addresses, identification and protocol.
+  var keptFragments: Set<[UInt128]> = []
   /// Where a walk goes on once the packet was rewritten: the instruction, the next rule's, the rule.
   var resumption: (position: Int, next: Int, rule: Int32) = (0, 0, -1)
   /// What packets left in rules and sets.

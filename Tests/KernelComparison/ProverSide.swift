@@ -26,7 +26,7 @@ struct ProverSide: ~Copyable {
   init(_ ruleset: Ruleset) {
     simulator = Simulator(Program(ruleset))
     // A proof holds for every time, so what packets did to sets before is not known to either.
-    simulator.doubtDynamicSets()
+    simulator.doubtState()
     walk = RulesetWalk(ruleset)
     var hooks: Set<Hook> = []
     for table in ruleset.tables {
