@@ -17,6 +17,11 @@ extension Host {
             writer.array("addresses") { addresses in
               for own in interface.addresses { addresses.value("\(own.address)/\(own.length)") }
             }
+            if let groups = interface.groups {
+              writer.array("groups") { list in
+                for group in groups { list.value(group.description) }
+              }
+            }
           }
         }
       }

@@ -49,11 +49,12 @@ extension RulesetCompiler {
             hasSideEffects: compiled.hasSideEffects))
       }
     }
-    for hook in [Hook.prerouting, .output] {
-      let isEarly = candidates[hook]?.contains { $0.priority <= -400 } ?? false
-      program.precedesDefragmentation = program.precedesDefragmentation || isEarly
-    }
     program.hasIngress = candidates[.ingress] != nil
+    let sending = (candidates[.output] ?? []) + (candidates[.postrouting] ?? [])
+    let arriving = (candidates[.prerouting] ?? []) + (candidates[.input] ?? [])
+    program.sendingEffects = effects(of: sending.map { program.chains[Int($0.number)].start })
+    program.loopEffects = effects(
+      of: (sending + arriving).map { program.chains[Int($0.number)].start })
     program.plans = Array(repeating: HookPlan(), count: Hook.allCases.count * 2)
     for hook in Hook.allCases {
       for family in IPFamily.allCases {
@@ -81,6 +82,7 @@ extension RulesetCompiler {
     var priorities = Set(candidates.map(\.priority))
     if program.hasTranslations, let translationPriority { priorities.insert(translationPriority) }
     var plan = HookPlan()
+    plan.hasChainsBeforeReassembly = candidates.contains { $0.priority <= -400 }
     for priority in priorities.sorted() {
       let here = candidates.filter { $0.priority == priority }
       let phase = phase(of: priority, hook)
@@ -104,7 +106,8 @@ extension RulesetCompiler {
         var schedules: [[HookPlan.Entry]] = []
         for order in natOrders {
           let block = Block(
-            entries: (translates ? [.boundFlows] : []) + order, table: -1, chain: -1,
+            entries: (translates ? [.boundFlows] : []) + order
+              + (translates ? [.unboundFlows] : []), table: -1, chain: -1,
             hasSideEffects: translates || nat.contains { $0.hasSideEffects }, isNat: true)
           schedules += orders(of: blocks + [block], &plan)
         }

@@ -231,7 +231,7 @@ extension Simulator {
     case (.gre, _):
       // Only the version that PPTP uses is more than another protocol (`gre_pkt_to_tuple`).
       guard count >= 4 else { return .unknown }
-      return packet.bytes[start + 1] & 7 == 0 ? .known(.new) : .unknown
+      return packet.bytes[start + 1] & 7 == 1 ? .unknown : .known(.new)
     case (.sctp, _):
       // A packet without a chunk, or with a wrong sum, is none (`nf_conntrack_sctp_packet`).
       guard count > 12, !checksIn || SCTPChecksum.isValid(packet.bytes[start..<start + count])
@@ -354,7 +354,8 @@ extension Simulator {
     }
     guard passed != false, tracked.state != .known(.established) else { return }
     var connection = ConnectionTable.Connection(original: flow, mapped: flow)
-    connection.isCertain = isSure && tracked.state == .known(.new)
+    // Both directions of a connection from one end to itself look alike.
+    connection.isCertain = isSure && tracked.state == .known(.new) && flow != flow.reversed
     connection.tcp = segment(packet).map { TCPTracking(opening: $0) }
     if let first = environments.first {
       connection.mapped = first.mapped ?? flow

@@ -323,7 +323,13 @@ extension Simulator {
           environment.flags.remove(.connectionMarkUnknown)
           environment.connectionMark = UInt32(truncatingIfNeeded: registers[Int(register)])
         }
-      case .setPacketType: environment.flags.insert(.packetTypeUnknown)
+      case .setPacketType(let register):
+        if isUnknown(register) {
+          environment.flags.insert(.packetTypeUnknown)
+        } else if registers[Int(register)] <= 3 {
+          environment.flags.remove(.packetTypeUnknown)
+          environment.packetType = UInt8(registers[Int(register)])
+        }
       case .alterPayload(let change, let register):
         switch alter(change, register, packet, &environment) {
         case .value(let isRewritten):

@@ -27,6 +27,9 @@ package struct Simulator: ~Copyable {
   /// Why the answer is not known, and the rule that met it; -1 while all is known.
   var unknownReason: Int32 = -1
   var unknownRule: Int32 = -1
+  /// Why more than one thing may hold since an earlier hook, and the rule that met it.
+  var earlierReason: Int32 = -1
+  var earlierRule: Int32 = -1
   /// The rule that gave the last verdict; -1 for a chain's end.
   var decidingRule: Int32 = -1
   /// The base chain that gave the last verdict.
