@@ -25,6 +25,8 @@ extension OctetWriter {
       write(route.device)
       write(UInt32(route.destination == nil ? 0 : 1))
       if let prefix = route.destination { write(prefix.network, length: prefix.length) }
+      write(UInt32(route.gateway == nil ? 0 : 1))
+      if let gateway = route.gateway { write(gateway, length: 0) }
     }
   }
 }
@@ -55,7 +57,8 @@ extension OctetReader {
         let (address, length) = address()
         destination = IPPrefix(containing: address, length: length)
       }
-      host.routes.append(Host.Route(to: destination, device: device))
+      let gateway = number() == 0 ? nil : address().0
+      host.routes.append(Host.Route(to: destination, device: device, gateway: gateway))
     }
     return host
   }

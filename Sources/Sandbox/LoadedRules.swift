@@ -25,11 +25,11 @@ struct LoadedRules: ~Copyable {
     mode = ProbeTable.Mode()
     do throws(SandboxError) {
       try load(ruleset)
-      try load(Array(ProbeTable.commands.utf8))
-      let devices = try attempting("listing the chains") { () throws(Errno) in
-        try LoadedChains.devices(netfilter)
+      let use = try attempting("listing the rules") { () throws(Errno) in
+        try HookUse(netfilter)
       }
-      let commands = ProbeTable.deviceCommands(for: devices)
+      try load(Array(ProbeTable.commands(busy: use.busy).utf8))
+      let commands = ProbeTable.deviceCommands(for: use.devices)
       if let commands { try load(Array(commands.utf8)) }
       hasDevices = commands != nil
     } catch {

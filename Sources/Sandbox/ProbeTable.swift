@@ -13,6 +13,8 @@ enum ProbeTable {
   enum Mark: UInt8 {
     case entered = 0x65  // e
     case left = 0x6C  // l
+    /// It entered the hook and left it, as nothing there could stop it.
+    case passed = 0x70  // p
     /// Of the bell: what comes behind belongs to other packets.
     case separated = 0x73  // s
     /// Of the bell: there is no more.
@@ -30,14 +32,18 @@ enum ProbeTable {
     var isConfirming = false
   }
 
-  /// The table as nft commands.
+  /// Makes the table.
   ///
   /// Its chains stand before and behind all that a ruleset may have at a hook. What the ruleset
   /// lets through is dropped at the end of input and postrouting: then nothing answers, nothing
   /// leaves, no connection is confirmed. What goes to the host itself must pass postrouting.
   ///
   /// The kernel gathers reports until the bell rings, whose rule has it hand over what there is.
-  static var commands: String {
+  ///
+  /// - Parameter busy: The hooks where something may stop a packet. Of the others one report says
+  ///   as much as two.
+  /// - Returns: nft commands.
+  static func commands(busy: Set<Hook>) -> String {
     var text = "table inet \(name) {\n"
     text += """
       chain bell {
@@ -50,8 +56,9 @@ enum ProbeTable {
 
       """
     for hook in [Hook.prerouting, .input, .forward, .output, .postrouting] {
-      var entry = "log prefix \"\(Mark.entered.prefix)\" group \(group)"
-      var exit = "log prefix \"\(Mark.left.prefix)\" group \(group)"
+      let isBusy = busy.contains(hook)
+      var entry = isBusy ? "log prefix \"\(Mark.entered.prefix)\" group \(group)" : ""
+      var exit = "log prefix \"\((isBusy ? Mark.left : .passed).prefix)\" group \(group)"
       switch hook {
       case .prerouting:
         entry = "iif \(InterfacePlan.bell.index) goto bell\njump received\n" + entry

@@ -179,7 +179,7 @@ struct Referee: ~Copyable {
       verdicts.note(report)
       isBack = verdicts.left & 1 << 4 != 0
     } else if isBack, report.input == 1, report.hook <= 1 {
-      if report.mark == .entered, verdicts.entered & 1 << report.hook != 0 {
+      if report.mark != .left, verdicts.entered & 1 << report.hook != 0 {
         isBack = false
         return
       }
@@ -193,6 +193,9 @@ extension HookVerdicts {
     switch report.mark {
     case .entered: entered |= 1 << report.hook
     case .left: left |= 1 << report.hook
+    case .passed:
+      entered |= 1 << report.hook
+      left |= 1 << report.hook
     case .separated, .rang: break
     }
   }

@@ -161,18 +161,24 @@ struct VirtualNetwork: ~Copyable {
     let destinations =
       route.destination.map { [$0] }
       ?? IPFamily.allCases.map { IPPrefix(containing: IPAddress($0, rawValue: 0), length: 0) }
-    for destination in destinations {
+    for destination in destinations
+    where route.gateway.map({ $0.family == destination.family }) ?? true {
       var message = NetlinkMessage(type: 24, flags: 0x400)  // RTM_NEWROUTE; NLM_F_CREATE
       message.append(destination.family.netfilterNumber)
       message.append(UInt8(destination.length))
       message.append(UInt16(0))
       message.append(UInt8(254))  // RT_TABLE_MAIN
       message.append(UInt8(4))  // RTPROT_STATIC
-      message.append(UInt8(destination.family == .ipv4 ? 253 : 0))  // RT_SCOPE_LINK for IPv4
+      // RT_SCOPE_LINK for an IPv4 network of the device's own.
+      let isLink = destination.family == .ipv4 && route.gateway == nil
+      message.append(UInt8(isLink ? 253 : 0))
       message.append(UInt8(1))  // RTN_UNICAST
-      message.append(UInt32(0))
+      // RTNH_F_ONLINK: the gateway need not be in a network of the device's.
+      message.append(UInt32(route.gateway == nil ? 0 : 4))
       // RTA_DST.
       if destination.length > 0 { message.attribute(1, octets(of: destination.network)) }
+      // RTA_GATEWAY.
+      if let gateway = route.gateway { message.attribute(5, octets(of: gateway)) }
       message.attribute(4, index)  // RTA_OIF
       try perform(message, "adding a route to \(destination)")
     }

@@ -31,6 +31,7 @@ extension Host {
             writer.member(
               "to", route.destination.map { "\($0.network)/\($0.length)" } ?? "default")
             writer.member("dev", route.device.description)
+            if let gateway = route.gateway { writer.member("via", gateway.description) }
           }
         }
       }

@@ -113,6 +113,37 @@ struct SandboxHostTests {
     #expect(verdicts.map { $0[.input] ?? $0[.forward] } == [.accept, .drop, .accept, .drop])
   }
 
+  @Test(canUnshare) func `routes by the gateways of the description`() throws {
+    let workshop = try Workshop()
+    let gateways = [try #require(IPAddress("10.1.0.254")), try #require(IPAddress("fd00:9::254"))]
+    let host = try host { host in
+      let device = host.interfaces[1].name
+      host.routes = gateways.map { .init(to: nil, device: device, gateway: $0) }
+    }
+    var session = try SandboxSession(host: host, executable: workshop.tool)
+    try session.load(
+      Array(
+        """
+        table inet t {
+          chain f {
+            type filter hook forward priority 0; policy drop;
+            rt ip nexthop 10.1.0.254 accept
+            rt ip6 nexthop fd00:9::254 accept
+          }
+        }
+
+        """.utf8))
+    let packets = [
+      try packet("10.0.0.5", "192.0.2.1"), try packet("10.0.0.5", "10.1.0.9"),
+      try packet("fd00:0::5", "2001:db8::1"), try packet("fd00:0::5", "fd00:1::9"),
+    ]
+    for isConfirming in [false, true] {
+      let verdicts = try session.verdicts(for: packets, confirming: isConfirming)
+      #expect(verdicts.map { $0[.forward] } == [.accept, .drop, .accept, .drop])
+      #expect(verdicts.map { $0[.postrouting] } == [.accept, nil, .accept, nil])
+    }
+  }
+
   @Test(canUnshare) func `takes in the groups of the description`() throws {
     let workshop = try Workshop()
     let question = try packet("10.0.0.5", "239.1.2.3")
