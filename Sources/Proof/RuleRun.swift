@@ -226,6 +226,22 @@ extension RulesetWalk {
     let lookup = lookup.resolved(for: arriving, run.context, at: station)
     guard let state = run.restrict(arriving, to: lookup.guards) else { return }
     let readable = state.cube
+    if let unknown = lookup.unknown, let possible = lookup.possible {
+      // One of the elements, or none.
+      let which = register.variable(unknown, valueCount: possible.count + 1, kind: .unknown)
+      for (index, data) in possible.enumerated() {
+        var hit = state
+        hit.cube.assign(IntervalSet(UInt128(index)), to: which)
+        found(data, rest, hit, &run, &running, &collector, &register)
+      }
+      if lookup.mayMiss {
+        var missed = state
+        missed.cube.assign(IntervalSet(UInt128(possible.count)), to: which)
+        run.next.append(missed)
+      }
+      run.mayMerge = true
+      return
+    }
     if let unknown = lookup.unknown {
       anything(unknown, rest, state.with(readable), &run, &running, &collector, &register)
       return

@@ -19,10 +19,39 @@ struct Lookup {
   var catchAll: ElementData??
   /// Set where nothing is known about what the lookup finds.
   var unknown: String?
+  /// Where the key is not known and the elements are: what it can find.
+  var possible: [ElementData?]?
+  /// Whether it can find nothing, which a catch-all or elements for every value rule out.
+  var mayMiss = true
   /// Choices that are made anew each time.
   var choices: [Dimension] = []
   /// Whether some box asks for a member of the connection's tuples.
   var readsTuples = false
+}
+
+extension SetContents {
+  /// Whether there is an element for every value that a key can have.
+  fileprivate func covers(_ key: Expression) -> Bool {
+    guard case .selector(let selector) = key, case .environment(let field) = selector.field,
+      case .hash(let modulus, let offset) = field.source, modulus > 0,
+      elements.allSatisfy({ $0.key.count == 1 && $0.gates.isEmpty && !$0.hasTimeout })
+    else { return false }
+    let values = Interval(UInt128(offset), UInt128(offset) + UInt128(modulus) - 1)
+    return IntervalSet(values).isSubset(of: IntervalSet(elements.map { $0.key[0] }))
+  }
+
+  /// The different things that elements lead to; nil where there are too many to follow each.
+  fileprivate var possible: [ElementData?]? {
+    // An element's limit may end the rule.
+    if elements.contains(where: { !$0.gates.isEmpty }) { return nil }
+    var found: [ElementData?] = []
+    for element in elements where !found.contains(element.data) {
+      found.append(element.data)
+      if found.count > 64 { return nil }
+    }
+    if hasCatchAll, !found.contains(catchAll) { found.append(catchAll) }
+    return found
+  }
 }
 
 extension Lookup {
@@ -92,6 +121,13 @@ extension MatchConditions {
     if let doubt {
       return Lookup(guards: guards, branches: [], catchAll: nil, unknown: doubt)
     }
+    func anyElement(_ reason: String) -> Lookup {
+      Lookup(
+        guards: guards, branches: [],
+        catchAll: contents.hasCatchAll ? .some(contents.catchAll) : nil,
+        unknown: reason, possible: contents.possible,
+        mayMiss: !contents.hasCatchAll && !contents.covers(key))
+    }
     var branches: [LookupBranch] = []
     if parts.count == 1, contents.dataKind == nil,
       contents.elements.allSatisfy({ $0.gates.isEmpty && !$0.hasTimeout && $0.key.count == 1 })
@@ -99,8 +135,7 @@ extension MatchConditions {
       // A plain set of single values is one set of numbers.
       let values = IntervalSet(contents.elements.map { $0.key[0] })
       guard let boxes = keyBoxes(readings[0], masks[0], values, in: register) else {
-        return Lookup(
-          guards: guards, branches: [], catchAll: nil, unknown: "a key that is not known")
+        return anyElement("a key that is not known")
       }
       branches = [LookupBranch(boxes: boxes, data: nil, doubt: nil)]
     } else {
@@ -115,13 +150,11 @@ extension MatchConditions {
           guard
             let next = keyBoxes(readings[index], masks[index], IntervalSet(interval), in: register)
           else {
-            return Lookup(
-              guards: guards, branches: [], catchAll: nil, unknown: "a key that is not known")
+            return anyElement("a key that is not known")
           }
           boxes = boxes.flatMap { box in next.map { box + $0 } }
           if boxes.count > 4_096 {
-            return Lookup(
-              guards: guards, branches: [], catchAll: nil, unknown: "a key of many parts")
+            return anyElement("a key of many parts")
           }
         }
         let doubt: String? =

@@ -86,6 +86,20 @@ extension RulesetWalk {
     let lookup = compiled.resolved(for: state, run.context, at: station)
     guard let here = run.restrict(state, to: lookup.guards) else { return [] }
     let width = isPort ? 16 : run.context.family.bitWidth
+    if let unknown = lookup.unknown, let possible = lookup.possible {
+      // One of the elements, or none.
+      let which = register.variable(unknown, valueCount: possible.count + 1, kind: .unknown)
+      if lookup.mayMiss {
+        var missed = here
+        missed.cube.assign(IntervalSet(UInt128(possible.count)), to: which)
+        run.next.append(missed)
+      }
+      return possible.enumerated().map { index, data in
+        var hit = here
+        hit.cube.assign(IntervalSet(UInt128(index)), to: which)
+        return packets.at(hit, data, isPort: isPort, width: width)
+      }
+    }
     if let doubt = lookup.unknown ?? lookup.branches.first(where: { $0.doubt != nil })?.doubt {
       let isThere = register.variable(doubt, valueCount: 2, kind: .unknown)
       var missed = here

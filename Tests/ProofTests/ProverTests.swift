@@ -152,6 +152,13 @@ struct ProverTests {
       ruleset: "unknowns", line: "any -> hosts 1007 tcp expect allow", code: "passed verdict.allow"),
     Case(
       ruleset: "unknowns", line: "any -> hosts 1008 tcp expect deny", code: "passed verdict.drop"),
+    // Whatever a key that is not known finds, it is one of the elements or none.
+    Case(
+      ruleset: "unknowns", line: "10.9.0.0/16 -> 10.0.0.1 1010 tcp expect allow",
+      code: "passed verdict.allow"),
+    Case(
+      ruleset: "unknowns", line: "10.9.0.0/16 -> 10.0.0.1 1011 tcp expect allow",
+      code: "unknown unknown.unmodelled"),
     // A router that translates, and one whose connections are not tracked.
     Case(
       ruleset: "nat", line: "inside -> outside 443 tcp expect allow",
