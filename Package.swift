@@ -89,8 +89,7 @@ let package = Package(
       name: "KernelComparison",
       dependencies: [
         "Addresses", "Diagnostics", "NftablesFrontend", "Proof", "Rulesets", "Sandbox",
-        "Simulation",
-        "TestSupport", "Wire",
+        "Simulation", "TestSupport", "Wire",
       ], path: "Tests/KernelComparison"),
 
     // What several tests use.
@@ -104,7 +103,7 @@ let package = Package(
       name: "ProofTests",
       dependencies: [
         "Addresses", "Diagnostics", "NftablesFrontend", "Outcomes", "Proof", "Rulesets",
-        "Scenarios",
+        "Scenarios", "Simulation",
       ]),
     .testTarget(name: "WireTests", dependencies: ["Addresses", "TestSupport", "Wire"]),
     .testTarget(

@@ -38,7 +38,7 @@ extension NftLowering {
         contents: SetContents(keyTypes: keyTypes, dataKind: dataKind, elements: []),
         isDynamic: flags.contains("dynamic"),
         hasTimeout: flags.contains("timeout") || document.member("timeout", of: node) != nil,
-        size: integer("size", of: node)))
+        timeout: unsigned("timeout", of: node), size: integer("size", of: node)))
   }
 
   /// Reads the elements that a set is listed with.

@@ -314,12 +314,14 @@ extension NftLowering {
     }
     ruleset.tables[table].sets[index].isDynamic = true
     var keyNode = element
+    var timeout: UInt64?
     if let member = document.onlyMember(of: element), document.isString(member.name, "elem"),
       let value = document.member("val", of: member.value)
     {
       keyNode = value
       if document.member("timeout", of: member.value) != nil {
         ruleset.tables[table].sets[index].hasTimeout = true
+        timeout = unsigned("timeout", of: member.value)
       }
     }
     let keyTypes = ruleset.tables[table].sets[index].contents.keyTypes
@@ -333,7 +335,7 @@ extension NftLowering {
     return .setUpdate(
       SetUpdate(
         operation: operation, set: set, key: named(key, asIn: set), data: data,
-        gates: try gates("stmt", of: node)))
+        gates: try gates("stmt", of: node), timeout: timeout))
   }
 
   /// A change to a map, which nft lists as text; nil where it is not understood.

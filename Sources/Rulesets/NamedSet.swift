@@ -18,17 +18,20 @@ package struct NamedSet: Hashable, Sendable {
   package var isDynamic: Bool
   /// Whether elements run out of time.
   package var hasTimeout: Bool
+  /// How long an element stays unless it is told otherwise, in seconds.
+  package var timeout: UInt64?
   package var size: Int?
 
   package init(
     name: String, handle: Int? = nil, contents: SetContents, isDynamic: Bool = false,
-    hasTimeout: Bool = false, size: Int? = nil
+    hasTimeout: Bool = false, timeout: UInt64? = nil, size: Int? = nil
   ) {
     self.name = name
     self.handle = handle
     self.contents = contents
     self.isDynamic = isDynamic
     self.hasTimeout = hasTimeout
+    self.timeout = timeout
     self.size = size
   }
 }

@@ -199,15 +199,18 @@ package struct SetUpdate: Hashable, Sendable {
   package var data: Expression?
   /// Gates of the element: with a limit inside, the statement passes or BREAKs per key.
   package var gates: [Gate]
+  /// How long the element stays, in seconds, where the statement says so.
+  package var timeout: UInt64?
 
   package init(
     operation: Operation, set: SetReference, key: Expression, data: Expression? = nil,
-    gates: [Gate] = []
+    gates: [Gate] = [], timeout: UInt64? = nil
   ) {
     self.operation = operation
     self.set = set
     self.key = key
     self.data = data
     self.gates = gates
+    self.timeout = timeout
   }
 }

@@ -37,6 +37,10 @@ struct CompiledSet: Sendable {
   var dataWidth = 0
   /// Elements whose data or presence is not certain, by search order; empty where all are.
   var doubts: [Int32] = []
+  /// The gates of elements, or the objects that a map holds, as numbers of the program's gates; -1
+  /// for none, empty where there are none at all.
+  var gates: [Int32] = []
+  var catchAllGate: Int32 = -1
   var hasCatchAll = false
   var catchAllVerdict: CompiledVerdict?
   var catchAllValues: [UInt128] = []
@@ -105,6 +109,11 @@ struct CompiledSet: Sendable {
     if element == Self.catchAll { return part < catchAllValues.count ? catchAllValues[part] : 0 }
     let offset = element &* dataWidth &+ part
     return offset < values.count ? values[offset] : 0
+  }
+
+  func gate(_ element: Int) -> Int32 {
+    if element == Self.catchAll { return catchAllGate }
+    return gates.isEmpty ? -1 : gates[element]
   }
 
   func doubt(_ element: Int) -> Int32 {

@@ -70,17 +70,21 @@ struct Environment: Hashable, Sendable {
   /// - Parameters:
   ///   - mayStopTracking: Whether the statement may be a `notrack` that still works.
   ///   - isTracked: Whether tracking has looked at the packet.
-  mutating func forget(mayStopTracking: Bool, isTracked: Bool) {
+  ///   - mayTranslate: Whether it may have bound the flow, as only chains of type nat can.
+  mutating func forget(mayStopTracking: Bool, isTracked: Bool, mayTranslate: Bool) {
     mark = 0
     connectionMark = 0
     alteredLower = 0
     alteredUpper = .max
     content = nil
-    mapped = nil
     flags.formUnion([
-      .markUnknown, .connectionMarkUnknown, .packetUnknown, .packetTypeUnknown,
-      .destinationTranslated, .sourceTranslated, .connectionChanged,
+      .markUnknown, .connectionMarkUnknown, .connectionMarkSet, .packetUnknown,
+      .packetTypeUnknown, .connectionChanged,
     ])
+    if mayTranslate {
+      mapped = nil
+      flags.formUnion([.destinationTranslated, .sourceTranslated])
+    }
     if mayStopTracking { flags.insert(.untrackedUnknown) }
     if !isTracked { flags.insert(.trackedBytesUnknown) }
   }

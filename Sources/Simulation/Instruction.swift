@@ -35,7 +35,7 @@ enum Instruction: Sendable {
   case mapped(set: Int32, first: UInt8, into: UInt8)
   case verdictMap(set: Int32, first: UInt8)
   /// BREAKs on a miss; a hit goes on, through a gate if the objects are gates.
-  case objectMap(set: Int32, first: UInt8, gateReason: Int32)
+  case objectMap(set: Int32, first: UInt8)
   case accept
   case drop
   case reject(Int32)
@@ -57,8 +57,10 @@ enum Instruction: Sendable {
   /// Sets something of the connection that no load answers.
   case alterConnection
   case translate(TranslationPlan)
-  /// Changes a set; `size` is what it may hold.
-  case updateSet(Int32, isDeletion: Bool, size: Int32, reason: Int32)
+  /// BREAKs unless the gate, an index into the program's, passes.
+  case admit(gate: Int32)
+  /// Changes a set as the program's list says.
+  case changeSet(Int32)
   /// Anything may happen.
   case unmodelled(reason: Int32)
 
@@ -122,6 +124,10 @@ enum FieldLoad: Sendable {
   case optionBits(OptionalHeader.Holder, kind: UInt8, bitOffset: Int32, bitLength: Int32)
   case addressType(AddressTypeQuery)
   case route(RouteQuery)
+  /// The next number of a counter, an index into the program's.
+  case counter(Int32)
+  /// There is a value, and it is not known.
+  case unpredictable(reason: Int32)
   case unanswered(reason: Int32)
 }
 

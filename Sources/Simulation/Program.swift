@@ -23,6 +23,10 @@ package struct Program: Sendable {
   var guards: [Guard] = []
   var constants: [UInt128] = []
   var rejections: [Rejection] = []
+  var gates: [GatePlan] = []
+  var setChanges: [SetChange] = []
+  /// What `numgen inc` counts up to, and what it adds.
+  var counters: [(modulus: UInt32, offset: UInt32, reason: Int32)] = []
   /// Where rule number n stands.
   var locations: [RuleLocation] = []
   /// Phrases that say why something is not known.

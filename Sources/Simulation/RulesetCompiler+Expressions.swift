@@ -295,7 +295,18 @@ extension RulesetCompiler {
   private mutating func environmentLoad(_ field: EnvironmentField) -> FieldLoad {
     let unanswered = FieldLoad.unanswered(
       reason: program.reason("\(field.text) is answered by state outside the packet"))
-    guard case .fib(let inputs, let result) = field.source else { return unanswered }
+    let inputs: [String]
+    let result: String
+    switch field.source {
+    case .fib(let given, let asked): (inputs, result) = (given, asked)
+    case .numberGenerator(let isRandom, let modulus, let offset):
+      let reason = program.reason("\(field.text) depends on what passed before")
+      // A number below one is no matter of chance.
+      if isRandom, modulus > 1 { return .unpredictable(reason: reason) }
+      program.counters.append((max(1, modulus), offset, reason))
+      return .counter(Int32(program.counters.count - 1))
+    case .route, .socket, .osf, .ipsec, .hash: return unanswered
+    }
     let known: Set<String> = ["saddr", "daddr", "iif", "oif", "mark"]
     guard Set(inputs).isSubset(of: known) else { return unanswered }
     let ofSource = inputs.contains("saddr")

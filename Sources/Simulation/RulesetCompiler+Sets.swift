@@ -50,6 +50,7 @@ extension RulesetCompiler {
     set.hasCatchAll = contents.hasCatchAll
     set.dataWidth = contents.dataKind == nil ? 0 : dataWidth(contents)
     compileDoubts(of: elements, hasTimeout: hasTimeout, into: &set)
+    compileGates(of: elements, contents, into: &set)
     compileValues(of: elements, contents, into: &set)
     program.sets.append(set)
     let number = program.sets.count - 1
@@ -84,16 +85,32 @@ extension RulesetCompiler {
   private mutating func compileDoubts(
     of elements: [SetElement], hasTimeout: Bool, into set: inout CompiledSet
   ) {
-    guard hasTimeout || elements.contains(where: { $0.hasTimeout || !$0.gates.isEmpty }) else {
+    guard hasTimeout || elements.contains(where: \.hasTimeout) else { return }
+    set.doubts = Array(repeating: -1, count: elements.count)
+    for (index, element) in elements.enumerated() where element.hasTimeout {
+      set.doubts[index] = program.reason("an element of the set may have run out of time")
+    }
+  }
+
+  /// The gates that a hit passes through: an element's own, or the object that a map holds for it.
+  private mutating func compileGates(
+    of elements: [SetElement], _ contents: SetContents, into set: inout CompiledSet
+  ) {
+    func number(_ data: ElementData?, _ kind: StatefulObject.Kind) -> Int32 {
+      guard case .object(let name) = data else { return -1 }
+      return gate(of: kind, named: name)
+    }
+    if case .object(let kind) = contents.dataKind {
+      set.gates = elements.map { number($0.data, kind) }
+      if contents.hasCatchAll { set.catchAllGate = number(contents.catchAll, kind) }
       return
     }
-    set.doubts = Array(repeating: -1, count: elements.count)
-    for (index, element) in elements.enumerated() {
-      if let gate = element.gates.first {
-        set.doubts[index] = program.reason("\(gate.text) of an element depends on what passed")
-      } else if element.hasTimeout {
-        set.doubts[index] = program.reason("an element of the set may have run out of time")
-      }
+    guard elements.contains(where: { !$0.gates.isEmpty }) else { return }
+    set.gates = elements.map { element in
+      guard let first = element.gates.first else { return -1 }
+      guard element.gates.count > 1 else { return plan(first) }
+      return plan(
+        .other(Unmodelled(text: first.text, reason: "several gates of one element")))
     }
   }
 

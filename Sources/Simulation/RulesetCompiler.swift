@@ -18,6 +18,8 @@ struct RulesetCompiler {
   /// Whether the statement at hand reads more values than there are registers.
   var isOverfull = false
   static let registerLimit = 64
+  /// Named limits and quotas, by table, kind and name.
+  private var namedGates: [String: Int32] = [:]
 
   init(_ ruleset: Ruleset) {
     self.ruleset = ruleset
@@ -94,7 +96,7 @@ struct RulesetCompiler {
       case .transport(let number):
         emit(.requireTransport(number))
         continue
-      case .icmpType, .icmpv6Type, .ethernetInput, .etherType: break
+      case .icmpType, .icmpv6Type, .ethernetInput, .etherType, .possibly: break
       }
       let index: Int
       if let known = program.guards.firstIndex(of: one) {
@@ -138,7 +140,7 @@ struct RulesetCompiler {
   }
 
   mutating func compile(_ gate: Gate) {
-    emit(.gate(reason: program.reason("\(gate.text) depends on what passed before")))
+    emit(.admit(gate: plan(gate)))
   }
 
   private mutating func compile(_ verdict: Verdict) {
@@ -161,20 +163,38 @@ struct RulesetCompiler {
     emit(instruction)
   }
 
+  /// Adds a gate with a state of its own.
+  mutating func plan(_ gate: Gate) -> Int32 {
+    program.gates.append(
+      GatePlan(gate, reason: program.reason("\(gate.text) depends on what passed before")))
+    return Int32(program.gates.count - 1)
+  }
+
+  /// The gate of a named limit or quota, one for all rules that name it; -1 for other objects.
+  mutating func gate(of kind: StatefulObject.Kind, named name: String) -> Int32 {
+    switch kind {
+    case .quota, .limit: break
+    case .counter, .ctHelper, .ctTimeout, .ctExpectation, .synproxy, .secmark, .tunnel: return -1
+    }
+    let key = "\(table) \(kind.rawValue) \(name)"
+    if let known = namedGates[key] { return known }
+    let object = ruleset.tables[table].objects.first { $0.kind == kind && $0.name == name }
+    let gate =
+      object?.gate
+      ?? .other(Unmodelled(text: "\(kind.rawValue) \(name)", reason: "it is not in the listing"))
+    let number = plan(gate)
+    namedGates[key] = number
+    return number
+  }
+
   private mutating func compile(_ kind: StatefulObject.Kind, _ reference: ObjectReference) {
-    let isGate =
-      switch kind {
-      case .quota, .limit: true
-      case .counter, .ctHelper, .ctTimeout, .ctExpectation, .synproxy, .secmark, .tunnel: false
-      }
-    let reason: Int32 =
-      isGate ? program.reason("a named \(kind.rawValue) depends on what passed before") : -1
     switch reference {
-    case .named:
-      if isGate { emit(.gate(reason: reason)) }
+    case .named(let name):
+      let gate = gate(of: kind, named: name)
+      if gate >= 0 { emit(.admit(gate: gate)) }
     case .mapped(let key, let map):
       guard let (first, set) = compileLookup(key, map) else { return }
-      emit(.objectMap(set: set, first: first, gateReason: reason))
+      emit(.objectMap(set: set, first: first))
     }
     if kind == .synproxy {
       emit(.unmodelled(reason: program.reason("synproxy answers in the host's place")))
@@ -182,20 +202,35 @@ struct RulesetCompiler {
   }
 
   private mutating func compile(_ update: SetUpdate) {
-    guard compileKey(update.key) != nil else { return }
-    if let data = update.data { _ = compile(data) }
+    guard let key = compileKey(update.key) else { return }
     guard case .named(let index) = update.set,
       ruleset.tables[table].sets.indices.contains(index), let set = compile(update.set)
     else {
       emit(.unmodelled(reason: program.reason("the set it changes is not listed")))
       return
     }
-    let size = ruleset.tables[table].sets[index].size ?? 65535
-    emit(
-      .updateSet(
-        set, isDeletion: update.operation == .delete, size: Int32(clamping: size),
-        reason: program.reason("whether the set is full depends on what passed before")))
-    for gate in update.gates { compile(gate) }
+    let named = ruleset.tables[table].sets[index]
+    var change = SetChange(
+      set: set, key: key, operation: .add, size: named.size ?? 65535,
+      gates: update.gates.map { plan($0) }, expires: false,
+      fullReason: program.reason("whether the set is full depends on what passed before"))
+    switch update.operation {
+    case .add: change.operation = .add
+    case .update: change.operation = .update
+    case .delete: change.operation = .delete
+    }
+    if let data = update.data {
+      // The parts of a value lie side by side, as those of a key do.
+      guard let first = compileKey(data) else { return }
+      change.data = first
+    }
+    if named.hasTimeout {
+      // An element that stays for more than a run stays for all of it.
+      let timeout = update.timeout ?? named.timeout
+      change.expires = timeout.map { $0 <= GatePlan.runDuration / 1_000_000_000 } ?? true
+    }
+    program.setChanges.append(change)
+    emit(.changeSet(Int32(program.setChanges.count - 1)))
   }
 
   /// Remembers that a set's verdicts are to be filled in when all chains have their place.

@@ -24,7 +24,8 @@ extension Simulator {
     note(reason, rule)
     var changed = environment
     changed.forget(
-      mayStopTracking: mayStopTracking(packet, environment), isTracked: phase == .after)
+      mayStopTracking: mayStopTracking(packet, environment), isTracked: phase == .after,
+      mayTranslate: decidingChain < 0 || program.chains[Int(decidingChain)].isNat)
     collect(.drop, environment)
     collect(.accept, changed)
     alternatives.append(
@@ -89,17 +90,25 @@ extension Simulator {
   enum Lookup {
     case miss
     case hit(Int)
+    /// An element that packets added.
+    case added(DynamicSet.Element)
     case unknown(Int32)
   }
 
   mutating func find(_ set: Int, _ first: Int) -> Lookup {
     let width = program.sets[set].width
     if program.sets[set].search == .missing { return .unknown(program.sets[set].missingReason) }
-    if isSetChanged[set] { return .unknown(fixedReasons.changedSet) }
     if unknownRegisters != 0 {
       for part in 0..<width where unknownRegisters >> UInt64(first + part) & 1 != 0 {
         if program.sets[set].isEmpty { return .miss }
         return .unknown(unknownReason)
+      }
+    }
+    if program.sets[set].isDynamic, let entry = dynamicEntry(set, first) {
+      switch entry {
+      case .present(let element): return .added(element)
+      case .uncertain: return .unknown(fixedReasons.changedSet)
+      case .absent: return program.sets[set].hasCatchAll ? .hit(CompiledSet.catchAll) : .miss
       }
     }
     switch program.sets[set].find(registers, first) {
@@ -107,6 +116,33 @@ extension Simulator {
     case .hit(let element):
       let doubt = program.sets[set].doubt(element)
       return doubt >= 0 ? .unknown(doubt) : .hit(element)
+    }
+  }
+
+  /// Passes the gate of the element that a lookup hit.
+  ///
+  /// - Returns: nil where it is not known and the walk follows one way only.
+  mutating func passesElement(
+    _ lookup: Lookup, _ set: Int, _ first: Int, _ next: Int, _ packet: borrowing Packet,
+    _ environment: Environment, _ rule: Int32, _ hook: Hook
+  ) -> Bool? {
+    let answer: GatePlan.Answer
+    let reason: Int32
+    switch lookup {
+    case .miss, .unknown: return true
+    case .hit(let element):
+      let gate = program.sets[set].gate(element)
+      guard gate >= 0 else { return true }
+      answer = admit(Int(gate), packet, hook)
+      reason = program.gates[Int(gate)].reason
+    case .added(let element):
+      guard !element.gates.isEmpty else { return true }
+      (answer, reason) = admitDynamic(set, first, packet, hook)
+    }
+    switch answer {
+    case .passes: return true
+    case .breaks: return false
+    case .unknown: return fork(to: Int32(next), environment, reason, rule) ? true : nil
     }
   }
 

@@ -44,6 +44,8 @@ extension Simulator {
       }
     case .addressType(let query): return addressType(query, packet, environment, hook)
     case .route(let query): return route(query, packet, environment, hook)
+    case .counter(let number): return count(Int(number))
+    case .unpredictable(let reason): return .unknown(reason)
     case .unanswered(let reason): return .unknownOrMissing(reason)
     }
   }
@@ -55,6 +57,9 @@ extension Simulator {
     switch one {
     case .ipv4: return .value(packet.layout.isIPv4 ? 1 : 0)
     case .ipv6: return .value(packet.layout.family == .ipv6 ? 1 : 0)
+    case .possibly(let family, _):
+      let holds = family == .ipv4 ? packet.layout.isIPv4 : packet.layout.family == .ipv6
+      return holds ? .value(1) : .unknown(fixedReasons.listedAlike)
     case .transport(let number):
       if environment.flags.contains(.packetUnknown) {
         return .unknownOrMissing(fixedReasons.altered)
@@ -224,8 +229,7 @@ extension Simulator {
     switch key {
     case .length:
       if environment.flags.contains(.packetUnknown) { return .unknown(fixedReasons.altered) }
-      // Padding is cut off only after the ingress hook.
-      return .value(UInt128(hook == .ingress ? packet.bytes.count : packet.layout.byteCount))
+      return .value(UInt128(size(of: packet, hook)))
     case .nfproto: return .value(packet.layout.isIPv4 ? 2 : 10)
     case .l4proto:
       if environment.flags.contains(.packetUnknown) {

@@ -39,7 +39,7 @@ extension Simulator {
     case .accept, .policy, .joined: return decided(.accept)
     case .drop: return decided(.drop)
     case .reject(let rejection): return decided(.reject(program.rejections[Int(rejection)]))
-    case .unknown, .rewritten: break
+    case .unknown, .rewritten: state.takeBack()
     }
     unknownReason = -1
     ends = Ends()
@@ -56,6 +56,7 @@ extension Simulator {
     decidingChain = -1
     tracked = nil
     phase = .after
+    settleState()
     isReturning = false
     isExploring = false
     unknownRegisters = 0
@@ -88,12 +89,14 @@ extension Simulator {
       return nil
     }
     let traced = trace.count
+    state.journal.removeAll(keepingCapacity: true)
     switch runSchedule(plan, packet, &environment, hook) {
     case .accept, .policy, .joined: return decided(.accept)
     case .drop: return decided(.drop)
     case .reject(let rejection): return decided(.reject(program.rejections[Int(rejection)]))
     case .unknown, .rewritten:
       trace.removeSubrange(min(traced, trace.count)...)
+      state.takeBack()
       return nil
     }
   }
@@ -231,7 +234,7 @@ extension Simulator {
         if current.count > 48 {
           // Too many to keep apart: one that knows nothing stands for all.
           var joined = Environment(mark: 0)
-          joined.forget(mayStopTracking: true, isTracked: false)
+          joined.forget(mayStopTracking: true, isTracked: false, mayTranslate: true)
           current = [joined]
         }
       }

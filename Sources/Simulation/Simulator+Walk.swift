@@ -153,30 +153,55 @@ extension Simulator {
           isBroken = (value >= lower && value <= upper) == isNegated
         }
       case .lookup(let set, let first, let isNegated):
-        switch find(Int(set), Int(first)) {
+        let found = find(Int(set), Int(first))
+        switch found {
         case .miss: isBroken = !isNegated
-        case .hit: isBroken = isNegated
+        case .hit, .added:
+          if isNegated {
+            isBroken = true
+          } else {
+            guard
+              let passes = passesElement(
+                found, Int(set), Int(first), next, packet, environment, rule, hook)
+            else { return .unknown }
+            isBroken = !passes
+          }
         case .unknown(let reason):
           guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
         }
       case .mapped(let set, let first, let into):
-        switch find(Int(set), Int(first)) {
+        let width = max(1, program.sets[Int(set)].dataWidth)
+        let found = find(Int(set), Int(first))
+        guard
+          let passes = passesElement(
+            found, Int(set), Int(first), next, packet, environment, rule, hook)
+        else { return .unknown }
+        isBroken = !passes
+        switch found {
         case .miss: isBroken = true
         case .hit(let element):
-          let width = max(1, program.sets[Int(set)].dataWidth)
           for part in 0..<width {
             registers[Int(into) + part] = program.sets[Int(set)].value(element, part)
             unknownRegisters &= ~(1 << UInt64(Int(into) + part))
           }
+        case .added(let element):
+          for part in 0..<width {
+            registers[Int(into) + part] = part < element.values.count ? element.values[part] : 0
+            unknownRegisters &= ~(1 << UInt64(Int(into) + part))
+          }
         case .unknown(let reason):
           guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
-          for part in 0..<max(1, program.sets[Int(set)].dataWidth) {
-            unknownRegisters |= 1 << UInt64(Int(into) + part)
-          }
+          for part in 0..<width { unknownRegisters |= 1 << UInt64(Int(into) + part) }
         }
       case .verdictMap(let set, let first):
-        switch find(Int(set), Int(first)) {
-        case .miss: isBroken = true
+        let found = find(Int(set), Int(first))
+        guard
+          let passes = passesElement(
+            found, Int(set), Int(first), next, packet, environment, rule, hook)
+        else { return .unknown }
+        switch found {
+        case .miss, .added: isBroken = true
+        case .hit where !passes: isBroken = true
         case .hit(let element):
           let verdict = program.sets[Int(set)].verdict(element) ?? .continue
           switch verdict {
@@ -221,14 +246,25 @@ extension Simulator {
           note(reason, rule)
           return forkVerdicts(Int(set), position, next, packet, environment, rule)
         }
-      case .objectMap(let set, let first, let gateReason):
-        switch find(Int(set), Int(first)) {
-        case .miss: isBroken = true
+      case .objectMap(let set, let first):
+        let found = find(Int(set), Int(first))
+        switch found {
+        case .miss, .added: isBroken = true
         case .hit:
-          if gateReason >= 0 {
-            guard fork(to: Int32(next), environment, gateReason, rule) else { return .unknown }
-          }
+          guard
+            let passes = passesElement(
+              found, Int(set), Int(first), next, packet, environment, rule, hook)
+          else { return .unknown }
+          isBroken = !passes
         case .unknown(let reason):
+          // Any of the objects may have counted the packet.
+          for gate in program.sets[Int(set)].gates where gate >= 0 {
+            if !isExploring {
+              note(reason, rule)
+              return .unknown
+            }
+            _ = admit(Int(gate), packet, hook)
+          }
           guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
         }
       case .accept:
@@ -262,6 +298,14 @@ extension Simulator {
         continue
       case .gate(let reason):
         guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
+      case .admit(let gate):
+        switch admit(Int(gate), packet, hook) {
+        case .passes: break
+        case .breaks: isBroken = true
+        case .unknown:
+          let reason = program.gates[Int(gate)].reason
+          guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
+        }
       case .setMark(let register):
         if isUnknown(register) {
           environment.flags.insert(.markUnknown)
@@ -312,15 +356,13 @@ extension Simulator {
           collect(.drop, environment)
           return .accept
         }
-      case .updateSet(let set, let isDeletion, let size, let reason):
-        let compiled = program.sets[Int(set)]
-        isSetChanged[Int(set)] = true
-        if !isDeletion {
-          let most = compiled.count + Int(setAdditions[Int(set)])
-          if setAdditions[Int(set)] < .max { setAdditions[Int(set)] += 1 }
-          if most >= Int(size) {
-            guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
-          }
+      case .changeSet(let number):
+        let (answer, reason) = change(Int(number), packet, hook)
+        switch answer {
+        case .passes: break
+        case .breaks: isBroken = true
+        case .unknown:
+          guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
         }
       case .unmodelled(let reason):
         guard isExploring else {

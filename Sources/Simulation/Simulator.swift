@@ -54,9 +54,8 @@ package struct Simulator: ~Copyable {
   package var keepsConnections = true
   /// Where a walk goes on once the packet was rewritten: the instruction, the next rule's, the rule.
   var resumption: (position: Int, next: Int, rule: Int32) = (0, 0, -1)
-  /// How many elements packets may have added to each set, and whether they changed it at all.
-  var setAdditions: [Int32]
-  var isSetChanged: [Bool]
+  /// What packets left in rules and sets.
+  var state: RunState
   /// Reasons that no ruleset gave.
   let fixedReasons: FixedReasons
 
@@ -67,16 +66,10 @@ package struct Simulator: ~Copyable {
     fault = Fault.switchedOn
     if let fault { program.apply(fault) }
     #endif
+    state = RunState(program)
     self.program = program
     self.host = host
     registers = Array(repeating: 0, count: program.registerCount)
-    setAdditions = Array(repeating: 0, count: program.sets.count)
-    isSetChanged = Array(repeating: false, count: program.sets.count)
-  }
-
-  /// Takes the contents of sets that packets change as not known, as if many had come before.
-  package mutating func doubtDynamicSets() {
-    for set in program.sets.indices where program.sets[set].isDynamic { isSetChanged[set] = true }
   }
 
   /// A way of the packet that is still to be followed.
@@ -167,6 +160,7 @@ struct FixedReasons: Sendable {
   let bound: Int32
   let mark: Int32
   let translated: Int32
+  let listedAlike: Int32
 
   init(adding program: inout Program) {
     budget = program.reason("too many alternatives to follow")
@@ -185,6 +179,8 @@ struct FixedReasons: Sendable {
     tracking = program.reason("whether connections are tracked is not known")
     bound = program.reason("the flow may be translated already")
     translated = program.reason("its addresses were rewritten, and the new way is not followed")
+    listedAlike = program.reason(
+      "nft lists the rule alike whether it tests for IPv4 or IPv6 or does not")
     mark = program.reason("the mark was set to a value that is not known")
   }
 }

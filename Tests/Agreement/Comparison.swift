@@ -20,6 +20,9 @@ struct Comparison {
   /// wide to divide.
   private(set) var widened = 0
   private(set) var tooWide = 0
+  /// Packets whose fate only one of the two programs knows.
+  private(set) var knownToSimulator = 0
+  private(set) var knownToProver = 0
   private(set) var disagreements = 0
   /// How many disagreements of one ruleset are printed.
   private let shown = 3
@@ -36,7 +39,7 @@ struct Comparison {
     rulesets += 1
     // A proof holds for every time, so what packets did to sets before is not known to either.
     var simulator = Simulator(Program(ruleset))
-    simulator.doubtDynamicSets()
+    simulator.doubtState()
     var walk = RulesetWalk(ruleset)
     var register = DimensionRegister()
     var source = PacketSource(
@@ -62,6 +65,15 @@ struct Comparison {
       packets += 1
       if case .unknown = simulated.verdict { unknown += 1 }
       if agree(simulated.verdict, proved.fate) { continue }
+      // One of the two may know more than the other.
+      if case .unknown = proved.fate {
+        knownToSimulator += 1
+        continue
+      }
+      if case .unknown = simulated.verdict {
+        knownToProver += 1
+        continue
+      }
       disagreements += 1
       printed += 1
       if printed <= shown {
@@ -103,6 +115,7 @@ struct Comparison {
     return
       "\(rulesets) rulesets (\(withoutHooks) that no packet meets), \(packets) packets, \(String(format: "%.1f", share)) % not known, "
       + "\(widened) of them divided out of a wide question (\(tooWide) too wide), "
+      + "\(knownToSimulator) known to the simulator alone, \(knownToProver) to the prover alone, "
       + "\(disagreements) disagreements"
   }
 }
