@@ -9,11 +9,14 @@ extension Packet {
   /// `nf_ct_frag6_gather`.
   var isKeptAlone: Bool {
     guard let header = layout.offset(ofExtension: 44, in: bytes) else { return true }
+    // What a program sends in parts was seen to pass.
+    guard frame != nil else { return false }
     guard layout.byteCount >= header + 8 else { return true }
     let field = UInt16(bytes[header + 2]) << 8 | UInt16(bytes[header + 3])
-    // Longer ones with more to come, and such as reach beyond a datagram's end, may pass.
-    if field & 1 != 0 { return layout.byteCount < 1280 }
-    return field & 0xFFF8 != 0 && field < 60_000
+    guard field < 60_000 else { return false }
+    // With more to come, one that is no whole number of eight octets is left to its receiver.
+    if field & 1 != 0 { return (layout.byteCount - header).isMultiple(of: 8) }
+    return field & 0xFFF8 != 0
   }
 
   /// What the fragments of one datagram have in common.
