@@ -25,6 +25,11 @@ package struct Replay: Sendable {
     self.altering = altering
   }
 
+  /// The least host on which a packet takes the way that is claimed of it.
+  package static func host(of packet: WitnessPacket) -> Host {
+    HostSketch(HostSketch.Demand(packet, hosts: [])).host
+  }
+
   /// What came of one packet.
   package enum Answer: Hashable, Sendable {
     case agrees
@@ -89,7 +94,7 @@ package struct Replay: Sendable {
           members: packets.indices.filter { packets[$0].firewall == number })
       }
     }
-    for (number, firewall) in firewalls.enumerated() {
+    for number in firewalls.indices {
       var sketches: [(sketch: HostSketch, members: [Int])] = []
       for index in packets.indices where packets[index].firewall == number {
         let demand = HostSketch.Demand(packets[index], hosts: hosts)
@@ -100,10 +105,8 @@ package struct Replay: Sendable {
         }
         if !isTaken { sketches.append((HostSketch(demand), [index])) }
       }
-      guard !sketches.isEmpty else { continue }
-      let names = InterfaceNames.named(in: firewall.ruleset)
       rounds += sketches.map {
-        Round(firewall: number, host: $0.sketch.host(with: names), members: $0.members)
+        Round(firewall: number, host: $0.sketch.host, members: $0.members)
       }
     }
     return rounds

@@ -80,4 +80,46 @@ struct LoadedChains: Hashable {
     }
     return handles
   }
+
+  /// The devices that have chains, by hook.
+  ///
+  /// Source: include/uapi/linux/netfilter/nf_tables.h, `nft_chain_attributes`, `nft_hook_attributes`,
+  /// `nft_devices_attributes`.
+  static func devices(_ socket: borrowing NetlinkSocket) throws(Errno) -> [Hook: [String]] {
+    // NFNL_SUBSYS_NFTABLES is 10, NFT_MSG_GETCHAIN 4, NFT_MSG_NEWCHAIN 3; NLM_F_DUMP.
+    var request = NetlinkMessage(type: 10 << 8 | 4, flags: 0x300)
+    request.append(UInt32(0))
+    var devices: [Hook: Set<String>] = [:]
+    for part in try socket.list(request) {
+      let reader = NetlinkReader(bytes: part, count: part.count)
+      reader.forEachMessage { start, end in
+        guard reader.uint16(at: start + 4) == 10 << 8 | 3, end >= start + 20 else { return }
+        let isNetdev = Family(kernelNumber: part[start + 16]) == .netdev
+        reader.forEachAttribute(from: start + 20, to: end) { attribute, value in
+          guard attribute == 4 else { return }  // NFTA_CHAIN_HOOK
+          var number: UInt32 = 0
+          var names: [String] = []
+          func text(_ range: Range<Int>) -> String {
+            String(decoding: part[range].prefix { $0 != 0 }, as: UTF8.self)
+          }
+          reader.forEachAttribute(from: value.lowerBound, to: value.upperBound) { inner, value in
+            switch inner {
+            case 1 where value.count == 4:  // NFTA_HOOK_HOOKNUM
+              number = reader.uint32(at: value.lowerBound).bigEndian
+            case 3: names.append(text(value))  // NFTA_HOOK_DEV
+            case 4:  // NFTA_HOOK_DEVS
+              reader.forEachAttribute(from: value.lowerBound, to: value.upperBound) {
+                names.append(text($1))
+              }
+            default: break
+            }
+          }
+          // NF_NETDEV_INGRESS is 0, NF_NETDEV_EGRESS 1; NF_INET_INGRESS is 5.
+          guard !names.isEmpty, isNetdev || number == 5 else { return }
+          devices[isNetdev && number == 1 ? .egress : .ingress, default: []].formUnion(names)
+        }
+      }
+    }
+    return devices.mapValues { Array($0) }
+  }
 }

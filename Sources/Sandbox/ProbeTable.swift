@@ -67,9 +67,14 @@ enum ProbeTable {
   }
 
   /// The commands that lead from any mode to another.
-  static func commands(for mode: Mode) -> String {
+  static func commands(for mode: Mode, hasDevices: Bool) -> String {
     let table = "inet \(name)"
-    var text = "flush chain \(table) received\nflush chain \(table) sent\n"
+    var text = ""
+    if hasDevices {
+      text += "flush chain netdev \(name) received\n"
+      if mode.isTracing { text += "add rule netdev \(name) received meta nftrace set 1\n" }
+    }
+    text += "flush chain \(table) received\nflush chain \(table) sent\n"
     text += "flush chain \(table) end\n"
     // The kernel's own answers belong to no user.
     if mode.isTracing {
@@ -85,10 +90,31 @@ enum ProbeTable {
     return text
   }
 
+  /// Makes the table that stands around the chains of devices.
+  ///
+  /// - Parameter devices: Those that have chains at each of the two hooks.
+  /// - Returns: nft commands; nil where there are no such chains.
+  static func deviceCommands(for devices: [Hook: [String]]) -> String? {
+    guard !devices.isEmpty else { return nil }
+    var text = "table netdev \(name) {\nchain received { }\n"
+    for (hook, names) in devices.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+      let list = names.sorted().map { "\"\($0)\"" }.joined(separator: ", ")
+      let place = " devices = { \(list) }"
+      let entry = "log prefix \"\(Mark.entered.prefix)\" group \(group)"
+      text += chain(
+        "\(hook)_first", hook, -2_147_483_647, "jump received\n" + entry, place)
+      text += chain(
+        "\(hook)_last", hook, 2_147_483_646,
+        "log prefix \"\(Mark.left.prefix)\" group \(group)", place)
+    }
+    return text + "}\n"
+  }
+
   private static func chain(
-    _ name: String, _ hook: Hook, _ priority: Int, _ rules: String
+    _ name: String, _ hook: Hook, _ priority: Int, _ rules: String, _ place: String = ""
   ) -> String {
-    "chain \(name) {\ntype filter hook \(hook) priority \(priority); policy accept;\n\(rules)\n}\n"
+    "chain \(name) {\ntype filter hook \(hook)\(place) priority \(priority); policy accept;\n"
+      + "\(rules)\n}\n"
   }
 
   /// The bell's frames: an IPv4 header alone, of protocol 255, that gets as far as prerouting.

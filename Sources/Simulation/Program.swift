@@ -40,6 +40,8 @@ package struct Program: Sendable {
   var hasTranslations = false
   /// Whether a statement chooses zones, in which the same ends may have other connections.
   var setsZones = false
+  /// Whether a chain runs before tracking puts fragments together, at -400.
+  var precedesDefragmentation = false
   /// Whether the ruleset has an ingress chain at all.
   var hasIngress = false
   var registerCount = 8

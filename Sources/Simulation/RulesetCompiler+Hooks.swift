@@ -49,6 +49,10 @@ extension RulesetCompiler {
             hasSideEffects: compiled.hasSideEffects))
       }
     }
+    for hook in [Hook.prerouting, .output] {
+      let isEarly = candidates[hook]?.contains { $0.priority <= -400 } ?? false
+      program.precedesDefragmentation = program.precedesDefragmentation || isEarly
+    }
     program.hasIngress = candidates[.ingress] != nil
     program.plans = Array(repeating: HookPlan(), count: Hook.allCases.count * 2)
     for hook in Hook.allCases {
@@ -136,9 +140,12 @@ extension RulesetCompiler {
   /// The chain registered last runs first. The listing keeps the order of registration inside a
   /// table, and says nothing across tables.
   private func orders(of blocks: [Block], _ plan: inout HookPlan) -> [[HookPlan.Entry]] {
-    let newestFirst = blocks.sorted {
+    var newestFirst = blocks.sorted {
       $0.table != $1.table ? $0.table < $1.table : $0.chain > $1.chain
     }
+    #if FAULTS
+    if Fault.switchedOn == .equalPriorityReversed { newestFirst.reverse() }
+    #endif
     let matters = newestFirst.count > 1 && newestFirst.contains { $0.hasSideEffects }
     guard matters, Set(newestFirst.map(\.table)).count > 1 else {
       return [newestFirst.flatMap(\.entries)]

@@ -72,7 +72,9 @@ extension Simulator {
       }
     }
     blur(isSource: isSource, packet, &environment)
-    return packet.isRewritable ? .undecided : .undecidedOrDropped
+    // Where a device has no address to give, what would have it is dropped.
+    let mayLackAddress = plan.kind == .masquerade || plan.kind == .redirect
+    return packet.isRewritable && !mayLackAddress ? .undecided : .undecidedOrDropped
   }
 
   /// Notes that one end of the packet is not known from here on.
@@ -129,7 +131,8 @@ extension Simulator {
 
   /// The address that a packet which leaves by its output device is given as its source.
   private func leavingAddress(_ packet: borrowing Packet) -> UInt128? {
-    guard let host, case .named(let name, _) = packet.output,
+    // What the loopback device lacks in reach it takes from any other.
+    guard let host, case .named(let name, _) = packet.output, name != Host.loopback,
       let interface = host.interface(name)
     else { return nil }
     let own = interface.addresses.filter { $0.address.family == packet.layout.family }
@@ -262,6 +265,9 @@ extension Simulator {
       let start = packet.layout.transportOffset
       environment.alter(start + 8, start + 12)
     }
+    #if FAULTS
+    if fault == .translationUnseen { return }
+    #endif
     environment.content = content
   }
 
@@ -302,7 +308,9 @@ extension Packet {
   ///
   /// Source: net/netfilter/nf_nat_proto.c `l4proto_manip_pkt`; the others are checked by tracking.
   fileprivate var isRewritable: Bool {
-    layout.transport != TransportProtocol.gre.rawValue
-      || layout.byteCount >= layout.transportOffset + 8
+    guard layout.transport == TransportProtocol.gre.rawValue else { return true }
+    // Only two versions of GRE are known to it (nf_nat_proto.c, `gre_manip_pkt`).
+    return layout.byteCount >= layout.transportOffset + 8
+      && bytes[layout.transportOffset + 1] & 7 < 2
   }
 }

@@ -168,6 +168,9 @@ extension Simulator {
     }
     var content = PacketContent(of: packet)
     content.setHopLimit(limit - 1)
+    #if FAULTS
+    if fault == .hopLimitKept { content = PacketContent(of: packet) }
+    #endif
     packet = packet.carrying(content)
     packet.output = host.device(device)
     if let end = enter(.forward, packet, &way) { return end }
@@ -291,8 +294,14 @@ extension Simulator {
     case .unknown: return way.ended(.unknown, program.reasons[Int(fixedReasons.tracking)])
     case .on: break
     }
-    way.hooks.append(PacketReport.Entered(hook: hook, verdict: .unknown))
-    return way.ended(.unknown, "fragments are put together before rules see them")
+    guard !program.precedesDefragmentation, packet.isKeptAlone,
+      keptFragments.insert(packet.datagram).inserted
+    else {
+      way.hooks.append(PacketReport.Entered(hook: hook, verdict: .unknown))
+      return way.ended(.unknown, "fragments are put together before rules see them")
+    }
+    way.hooks.append(PacketReport.Entered(hook: hook, verdict: .drop))
+    return way.ended(.drop, "a fragment is kept until the others have come")
   }
 
   private func isGroup(_ address: IPAddress) -> Bool {

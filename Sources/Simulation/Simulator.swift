@@ -8,6 +8,9 @@ package import Rulesets
 /// alternative is followed, and an answer is given only if all of them agree.
 package struct Simulator: ~Copyable {
   let program: Program
+  #if FAULTS
+  let fault: Fault?
+  #endif
   let host: Host?
   /// Whether steps are recorded in ``trace``.
   package var isTracing = false
@@ -43,6 +46,8 @@ package struct Simulator: ~Copyable {
   /// Set on the second way of a packet that came back on `lo`.
   var isReturning = false
   var connections = ConnectionTable()
+  /// The datagrams of the run of which tracking keeps a fragment.
+  var keptFragments: Set<[UInt8]> = []
   /// Whether packets that pass their last hook open connections, as they do on a host.
   ///
   /// What a host sends to itself always does: the sandbox, where all else ends before, lets it.
@@ -57,6 +62,10 @@ package struct Simulator: ~Copyable {
   /// Makes an engine for a compiled ruleset, on a host where routing matters.
   package init(_ program: consuming Program, host: Host? = nil) {
     fixedReasons = FixedReasons(adding: &program)
+    #if FAULTS
+    fault = Fault.switchedOn
+    if let fault { program.apply(fault) }
+    #endif
     state = RunState(program)
     self.program = program
     self.host = host
