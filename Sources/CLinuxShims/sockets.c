@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/if_packet.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,7 +29,11 @@ int portproof_open_netlink(int protocol, int patience, int *descriptor) {
   if (setsockopt(result, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0)
     (void)setsockopt(result, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
   struct timeval time = {.tv_sec = patience / 1000, .tv_usec = patience % 1000 * 1000};
-  return keep(result, setsockopt(result, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) == 0,
+  // With an address of its own, without which it would be taken for the sender of notifications.
+  struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+  return keep(result,
+              setsockopt(result, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) == 0
+                  && bind(result, (const struct sockaddr *)&address, sizeof address) == 0,
               descriptor);
 }
 

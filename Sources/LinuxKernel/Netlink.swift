@@ -9,10 +9,14 @@ package struct NetlinkMessage: Sendable {
 
   /// Starts a request that the kernel acknowledges.
   ///
+  /// With NLM_F_DUMP, which is 0x300, it asks for a list, which no acknowledgement ends.
+  ///
   /// - Parameters:
   ///   - type: `nlmsg_type`.
   ///   - flags: `nlmsg_flags` beside NLM_F_REQUEST and NLM_F_ACK.
-  package init(type: UInt16, flags: UInt16 = 0) { self.init(type: type, allFlags: flags | 1 | 4) }
+  package init(type: UInt16, flags: UInt16 = 0) {
+    self.init(type: type, allFlags: flags | (flags & 0x300 == 0x300 ? 1 : 1 | 4))
+  }
 
   fileprivate init(type: UInt16, allFlags: UInt16) {
     append(UInt32(0))
@@ -106,6 +110,62 @@ package struct NetlinkSocket: ~Copyable {
   ) throws(Errno) -> Int {
     try descriptor.write(message.finished)
     return try receive(into: &buffer)
+  }
+
+  /// Takes part in what the kernel tells a group of listeners.
+  ///
+  /// - Throws: What `setsockopt(2)` failed with.
+  package borrowing func join(group: Int32) throws(Errno) {
+    var number = group
+    // NETLINK_ADD_MEMBERSHIP is 1 of SOL_NETLINK, which is 270.
+    let size = socklen_t(MemoryLayout<Int32>.size)
+    let raw = descriptor.raw
+    _ = try retrying { Int(unsafe setsockopt(raw, 270, 1, &number, size)) }
+  }
+
+  /// What the kernel lists in answer to a request; ``NetlinkReader`` reads each of the parts.
+  ///
+  /// - Throws: What the kernel refused.
+  package borrowing func list(_ message: NetlinkMessage) throws(Errno) -> [[UInt8]] {
+    try descriptor.write(message.finished)
+    var parts: [[UInt8]] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = try receive(into: &buffer)
+      let reader = NetlinkReader(bytes: Array(buffer[..<count]), count: count)
+      var ending: Errno?
+      var isDone = false
+      reader.forEachMessage { start, end in
+        switch reader.uint16(at: start + 4) {
+        // NLMSG_ERROR and NLMSG_DONE carry a number.
+        case 2, 3:
+          isDone = true
+          let error = end >= start + 20 ? CInt(bitPattern: reader.uint32(at: start + 16)) : 0
+          if error < 0 { ending = Errno(rawValue: -error) }
+        default: break
+        }
+      }
+      parts.append(reader.bytes)
+      if let ending { throw ending }
+      if isDone { return parts }
+    }
+  }
+
+  /// Reads a datagram that has come already.
+  ///
+  /// - Returns: Its size; nil where there is none.
+  /// - Throws: ``Errno/noBufferSpace`` where one was lost.
+  package borrowing func receiveAtOnce(into buffer: inout [UInt8]) throws(Errno) -> Int? {
+    let raw = descriptor.raw
+    do throws(Errno) {
+      return try retrying {
+        unsafe buffer.withUnsafeMutableBytes { all in
+          unsafe recv(raw, all.baseAddress, all.count, CInt(MSG_DONTWAIT))
+        }
+      }
+    } catch  where error == .wouldBlock {
+      return nil
+    }
   }
 
   /// How many octets of messages the socket holds that are not read, with the kernel's own.

@@ -14,6 +14,11 @@ struct Established {
   /// The protocol that an explicit match settled.
   var transport: UInt8?
   var etherType: UInt16?
+  /// Whether the rule tests for the family that a control protocol implies; nil where that is not
+  /// known.
+  var testsFamily: Bool?
+  /// The number of the rule, which tells it from others.
+  var rule = 0
   var hasICMPType = false
   var hasICMPv6Type = false
   private let family: Family
@@ -117,13 +122,20 @@ enum ImpliedGuards {
   }
 
   /// ICMP, ICMPv6 and IGMP also imply the family that carries them, unless a match settled it.
+  ///
+  /// nft 1.0.6 lists `meta l4proto ipv6-icmp icmpv6 type 1`, which does not test for IPv6, like
+  /// `icmpv6 type 1`, which does.
   private static func control(
     _ transport: TransportProtocol, _ family: IPFamily, _ established: Established
   ) -> [Guard] {
     if established.transport == transport.rawValue { return [] }
     let guards: [Guard] = [.transport(transport.rawValue)]
     if established.network != nil { return guards }
-    return (family == .ipv4 ? ipv4 : ipv6) + guards
+    switch established.testsFamily {
+    case true?: return (family == .ipv4 ? ipv4 : ipv6) + guards
+    case false?: return guards
+    case nil: return guards + [.possibly(family, rule: established.rule)]
+    }
   }
 
   private static func icmp(_ field: String, _ established: Established) -> [Guard] {

@@ -30,6 +30,8 @@ struct NftLowering {
   var established = Established(family: .inet)
   /// Whether the constants being lowered are ARP operations, which have no type of their own.
   var comparesARPOperations = false
+  /// How many rules have been begun, which tells them apart.
+  var ruleNumber = 0
   /// The table whose rules or sets are being lowered.
   var table = 0
 
@@ -400,6 +402,8 @@ struct NftLowering {
   /// The statements of a rule.
   mutating func statements(_ expressions: Node) -> [Statement] {
     established = Established(family: family)
+    ruleNumber += 1
+    established.rule = ruleNumber
     var statements: [Statement] = []
     statements.reserveCapacity(count(of: expressions))
     var children = document.children(of: expressions)

@@ -11,6 +11,8 @@ struct CompiledRule {
     case verdictMap(Lookup)
     case reject(Rejection, guards: [Constraint])
     case gate(Gate)
+    /// Goes on where a set takes another element: it may be full.
+    case room(String)
     /// Goes on where the map has an element, or may have one.
     case hit(Lookup)
     case write(Selector, Expression)
@@ -121,7 +123,11 @@ extension MatchConditions {
         if !guards.isEmpty {
           actions.append(.require(Condition(guards: guards, test: .always)))
         }
-        actions.append(.gate(.other(unmodelled(update))))
+        // What is deleted need not be there.
+        if update.operation != .delete {
+          actions.append(.room(unmodelled(update).text))
+          actions += update.gates.map { .gate($0) }
+        }
       case .diverts(let unmodelled):
         flush()
         actions.append(.diverts(unmodelled.text))

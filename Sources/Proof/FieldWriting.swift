@@ -18,7 +18,8 @@ extension RulesetWalk {
     _ collector: inout FateCollector, _ register: inout DimensionRegister
   ) {
     let conditions = MatchConditions(table: ruleset.tables[running.table], context: run.context)
-    let (guards, target) = register.reading(of: selector, in: run.context)
+    let (readable, target) = register.reading(of: selector, in: run.context)
+    let guards = constraints(onWriting: selector, readable, run.context, &register)
     guard let here = run.restrict(state, to: guards) else { return }
 
     if case .lookup(let key, let map) = value {
@@ -31,6 +32,28 @@ extension RulesetWalk {
     guard var changed = run.restrict(here, to: required) else { return }
     store(written, selector.field, target, &changed, run.context, &register)
     perform(rest, on: changed, &run, &running, &collector, &register)
+  }
+
+  /// What must hold of a packet for a field to be written, which is not all that reading it takes.
+  ///
+  /// Source: net/netfilter/nft_ct.c `nft_ct_set_eval`, which does nothing where there is no entry;
+  /// net/netfilter/nft_exthdr.c `nft_exthdr_tcp_set_eval`, nothing where there is no such option.
+  private func constraints(
+    onWriting selector: Selector, _ readable: [Constraint]?, _ context: HookContext,
+    _ register: inout DimensionRegister
+  ) -> [Constraint]? {
+    var guards = selector.requiring
+    switch selector.field {
+    case .connection: break
+    case .option(let header) where header.holder == .tcpOption: guards.append(.transport(6))
+    case .payload, .meta, .extensionHeader, .option, .environment: return readable
+    }
+    var constraints: [Constraint] = []
+    for one in guards {
+      guard let required = register.constraints(of: one, in: context) else { return nil }
+      constraints += required
+    }
+    return constraints
   }
 
   private mutating func writeLookedUp(

@@ -252,12 +252,12 @@ extension DescribedDimension {
     name == "ct status" || (name == "meta pkttype" || name == "ct mark") && set.onlyValue == 0
   }
 
-  /// What a counterexample takes a gate to be; nil for other dimensions.
+  /// What a counterexample takes state to be; nil for other dimensions.
   fileprivate var assumption: String? {
     guard kind == .gate, let value = set.onlyValue else { return nil }
-    let exceeded = name.hasSuffix(" exceeded")
-    let gate = exceeded ? String(name.dropLast(" exceeded".count)) : name
-    return gate + ((value == 1) == exceeded ? " exceeded" : " not exceeded")
+    if value == 1 { return name }
+    return name.hasSuffix(" not exceeded")
+      ? name.dropLast(" not exceeded".count) + " exceeded" : "no \(name)"
   }
 }
 

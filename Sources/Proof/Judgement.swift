@@ -85,7 +85,7 @@ extension DimensionRegister {
     }
     // What packets were when they arrived tells them apart, not what was made of them.
     for dimension in state.written {
-      if let set = state.arrived(dimension) { cube.assign(set, to: dimension) }
+      if let set = state.knownAtArrival(dimension) { cube.assign(set, to: dimension) }
     }
     for entry in state.cube.furtherEntries
     where [.assumption, .choice, .kept].contains(self[entry.dimension].kind) {
@@ -146,7 +146,7 @@ extension DimensionRegister {
 
 extension Flow.Expectation {
   /// Whether a fate is what was expected.
-  func accepts(_ fate: Leaf.Fate) -> Bool {
+  package func accepts(_ fate: Leaf.Fate) -> Bool {
     switch (self, fate) {
     case (.allow, .accepted): true
     case (.deny, .dropped), (.deny, .rejected), (.drop, .dropped): true

@@ -67,6 +67,17 @@ package struct PacketState: Sendable {
     }
   }
 
+  /// The same without what rests on something unknown.
+  func knownAtArrival(_ dimension: Dimension) -> IntervalSet? {
+    if let entry = original.first(where: { $0.dimension == dimension }),
+      case .kept(let kept) = entry.place,
+      let unknown = unknown.first(where: { $0.dimension == kept })
+    {
+      return unknown.set
+    }
+    return arrived(dimension)
+  }
+
   /// Narrows the packets to some of those that arrived.
   ///
   /// - Parameter arrived: Sets of the fields at arrival, each within this state's own.
@@ -119,6 +130,15 @@ package struct PacketState: Sendable {
 
   /// Notes that a rule matched.
   package mutating func passed(_ step: PathStep) { path = .step(step, after: path) }
+}
+
+extension PacketState {
+  /// The same history with another cube.
+  func with(_ cube: Cube) -> PacketState {
+    var state = self
+    state.cube = cube
+    return state
+  }
 }
 
 /// The rules that matched on a packet's way, last first.

@@ -25,6 +25,7 @@ extension Match {
       case .transport(let number):
         guard transport == nil else { return .none }
         transport = Interval(UInt128(number))
+      case .possibly(let possible, _): if family != possible { return .none }
       case .icmpType, .icmpv6Type, .ethernetInput, .etherType: return .none
       }
     }

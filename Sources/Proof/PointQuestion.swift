@@ -118,12 +118,11 @@ extension RulesetWalk {
     gates = .unknown
     budget = 100_000
     followsRouting = false
-    followsTranslations = false
     surroundings = nil
-    defer {
-      followsRouting = true
-      followsTranslations = true
-    }
+    station = 0
+    isReturning = false
+    isOpening = true
+    defer { followsRouting = true }
     var collector = FateCollector()
     collector.countsOneHostAlone = true
     collector.keepsAll = true

@@ -12,6 +12,8 @@ extension Prover {
     var hop: Hop
     /// All of their way.
     var hops: [Hop]
+    /// Packets that the host may not take, which is not known.
+    var refused: [PacketState] = []
 
     init(_ states: [PacketState], _ hop: Hop, _ hops: [Hop]) {
       self.states = states
@@ -29,6 +31,7 @@ extension Prover {
     _ states: [PacketState], _ hop: Hop, _ hops: [Hop], _ index: Int, _ family: IPFamily
   ) -> [Routed] {
     var parts: [Routed] = []
+    var refused: [PacketState] = []
     func add(_ states: [PacketState], _ hop: Hop, _ hops: [Hop]) {
       if states.isEmpty { return }
       if let known = parts.firstIndex(where: { $0.hop == hop && $0.hops == hops }) {
@@ -44,7 +47,7 @@ extension Prover {
         add([state], hop, hops)
         continue
       }
-      let own = ownAddresses(state, hop, family)
+      let own = ownAddresses(state, hop, family, &refused)
       for (state, stays) in own {
         if stays {
           var staying = hop
@@ -64,15 +67,32 @@ extension Prover {
         }
       }
     }
+    if !parts.isEmpty { parts[0].refused = refused }
     return parts
+  }
+
+  /// What the file tells of the host that a hop is on.
+  func surroundings(of hop: Hop) -> Surroundings {
+    // A machine stands nowhere but on the hosts that it is named on.
+    var own: AddressSet?
+    for firewall in firewalls.indices where machines[firewall] == machines[hop.firewall] {
+      if case .on(let hosts) = firewalls[firewall].placement {
+        own = own.map { $0.union(hosts) } ?? hosts
+      }
+    }
+    var foreign = AddressSet.empty
+    if let own {
+      for host in hosts where host.intersection(own).isEmpty { foreign = foreign.union(host) }
+    }
+    return Surroundings(hosts: hosts, anchor: hop.anchor, foreign: foreign)
   }
 
   /// Divides packets by whether their new destination is the host's own address.
   private mutating func ownAddresses(
-    _ state: PacketState, _ hop: Hop, _ family: IPFamily
+    _ state: PacketState, _ hop: Hop, _ family: IPFamily, _ refused: inout [PacketState]
   ) -> [(state: PacketState, stays: Bool)] {
     if state.isRedirected { return [(state, true)] }
-    let surroundings = Surroundings(hosts: hosts, anchor: hop.anchor)
+    let surroundings = surroundings(of: hop)
     let here = surroundings.ownDimension(state, isReply: false, at: hop.station)
     let divided = surroundings.divided(
       state.cube, by: .destinationAddress, here: here, family)
@@ -88,6 +108,9 @@ extension Prover {
           let isTaken = register.variable(
             "whether packets to the loopback are taken (route_localnet)",
             domain: IntervalSet(Interval(0, 1)))
+          var other = state
+          other.cube.assign(IntervalSet(0), to: isTaken)
+          refused.append(other)
           state.cube.assign(IntervalSet(1), to: isTaken)
         }
         return (state, true)

@@ -97,6 +97,9 @@ extension RulesetWalk {
       finish(refused, .rejected(rejection), run.location, &collector, register)
     case .gate(let gate):
       pass(gate, rest, state, &run, &running, &collector, &register)
+    case .room(let text):
+      pass(
+        "room for \(text)", passesUsually: true, rest, state, &run, &running, &collector, &register)
     case .hit(let lookup):
       requireHit(lookup, rest, state, &run, &running, &collector, &register)
     case .write(let selector, let value):
@@ -309,26 +312,39 @@ extension RulesetWalk {
     _ run: inout RuleRun, _ running: inout Running, _ collector: inout FateCollector,
     _ register: inout DimensionRegister
   ) {
-    let usual = gate.passesWhenNotExceeded
-    switch (gates, usual) {
-    case (.notExceeded, let passes?):
-      let isKept = register.variable(
-        "\(gate.text) not exceeded", valueCount: 2, kind: .assumption)
-      var usual = state
-      usual.cube.assign(IntervalSet(1), to: isKept)
-      var exceeded = state
-      exceeded.cube.assign(IntervalSet(0), to: isKept)
-      run.next.append(passes ? exceeded : usual)
-      perform(
-        rest, on: passes ? usual : exceeded, &run, &running, &collector, &register)
-      run.mayMerge = true
-    case (.notExceeded, nil), (.either, _), (.unknown, _):
-      let kind: DimensionRegister.Kind = gates == .either && usual != nil ? .gate : .unknown
-      let name = kind == .gate ? gate.text + (usual == true ? "" : " exceeded") : gate.text
-      fork(state, name, kind, &run, &register) { walk, passed, run, register in
+    guard let passes = gate.passesWhenNotExceeded, gates != .unknown else {
+      fork(state, gate.text, .unknown, &run, &register) { walk, passed, run, register in
         walk.perform(rest, on: passed, &run, &running, &collector, &register)
       }
+      return
     }
+    pass(
+      "\(gate.text) not exceeded", passesUsually: passes, rest, state, &run, &running, &collector,
+      &register)
+  }
+
+  /// Goes on where state that packets do not carry is as usual, or where it is not.
+  ///
+  /// What becomes of the others counts as either way, or tells what rests on the assumption.
+  private mutating func pass(
+    _ name: String, passesUsually: Bool, _ rest: ArraySlice<CompiledRule.Action>,
+    _ state: PacketState, _ run: inout RuleRun, _ running: inout Running,
+    _ collector: inout FateCollector, _ register: inout DimensionRegister
+  ) {
+    let kind: DimensionRegister.Kind =
+      switch gates {
+      case .notExceeded: .assumption
+      case .either: .gate
+      case .unknown: .unknown
+      }
+    let variable = register.variable(name, valueCount: 2, kind: kind)
+    var usual = state
+    usual.cube.assign(IntervalSet(1), to: variable)
+    var unusual = state
+    unusual.cube.assign(IntervalSet(0), to: variable)
+    run.next.append(passesUsually ? unusual : usual)
+    perform(rest, on: passesUsually ? usual : unusual, &run, &running, &collector, &register)
+    run.mayMerge = true
   }
 
   /// Every way that a statement nobody knows can go.
@@ -383,32 +399,4 @@ extension RulesetWalk {
     state.hasOwnZone = true
     state.isRerouted = true
   }
-}
-
-extension PacketState {
-  /// The same history with another cube.
-  func with(_ cube: Cube) -> PacketState {
-    var state = self
-    state.cube = cube
-    return state
-  }
-}
-
-/// The bits that `ct state` reads.
-///
-/// Source: include/net/netfilter/nf_conntrack_common.h, `NF_CT_STATE_BIT`; nft(8).
-enum ConnectionBits {
-  static let invalid: UInt128 = 1
-  static let established: UInt128 = 2
-  static let related: UInt128 = 4
-  static let new: UInt128 = 8
-  static let untracked: UInt128 = 64
-
-  /// `IPS_SRC_NAT` and `IPS_DST_NAT`, as `ct status` reads them.
-  static let sourceTranslated: UInt128 = 0x10
-  static let destinationTranslated: UInt128 = 0x20
-
-  /// One packet has exactly one of them.
-  static let every = IntervalSet(
-    [invalid, established, related, new, untracked].map { Interval($0) })
 }

@@ -23,12 +23,12 @@ package struct RulesetWalk: Sendable {
   package var gates: GatePolicy = .notExceeded
   /// Whether packets go on after the hook, where a rewritten destination takes them elsewhere.
   var followsRouting = true
-  /// Whether new addresses are followed.
-  var followsTranslations = true
   /// What is told of the host that packets stand on; nil where nothing is.
   var surroundings: Surroundings?
   /// The host's place on the packets' way, from 0.
   var station = 0
+  /// Whether the packets are the first of their connections on the way that is asked about.
+  var isOpening = true
   /// Whether packets come back in by the loopback, their addresses bound on the way out.
   var isReturning = false
   /// How many cubes a question may still make.

@@ -8,6 +8,8 @@ struct Surroundings: Sendable {
   let hosts: [AddressSet]
   /// Which end of the packet that opens the connection is the host's own; nil for a router.
   let anchor: Binding.End?
+  /// Addresses of hosts that the file names and that are certainly other machines.
+  let foreign: AddressSet
 
   /// What an address is to the host.
   enum Relation: Hashable {
@@ -55,8 +57,9 @@ struct Surroundings: Sendable {
         rest += outside
         guard let inside else { continue }
         guard let here else {
-          // A router may be any of the hosts.
-          divided.append((inside, .unnamed))
+          // A router may be any of the hosts that are not known to be others.
+          let isForeign = addresses.isSubset(of: foreign[family])
+          divided.append((inside, isForeign ? .named : .unnamed))
           continue
         }
         let (own, foreign) = inside.split(by: [within(here, addresses)])

@@ -40,21 +40,14 @@ extension RulesetWalk {
     _ register: inout DimensionRegister
   ) {
     let end = translation.kind.end
-    guard followsTranslations else {
-      var state = state
-      forgetEnds(&state, run.context, register)
-      if end == .destination { state.isRerouted = true }
-      state.isBoundAtHook = true
-      note(.translated(translation.kind), &state, run)
-      accept(state, run.location, &running, &collector, register)
-      return
-    }
-    guard run.context.connection == .opening(mayBeTranslated: false),
-      run.context.hook.translatedEnd == end, state.bindings[station]?.carried.contains(end) != true
+    let opens =
+      if case .opening = run.context.connection { true } else { state.beginsConnection == true }
+    guard opens, isOpening, run.context.hook.translatedEnd == end,
+      state.bindings[station]?.carried.contains(end) != true
     else {
       finish(
-        state, .unknown("a translation that no opening packet meets"), run.location, &collector,
-        register)
+        state, .unknown("the translation of an answer that begins a connection of its own"),
+        run.location, &collector, register)
       return
     }
     var aimed = [Aimed(state: state)]
@@ -139,15 +132,17 @@ extension RulesetWalk {
     _ translation: Translation, _ state: PacketState, _ context: HookContext
   ) -> Target? {
     let family = context.family
-    let whole = IntervalSet(bitWidth: family.bitWidth)
+    // One of the host's own, and nothing here tells which.
+    let own = IntervalSet(bitWidth: family.bitWidth)
+      .subtracting(surroundings?.foreign[family] ?? .empty)
     switch translation.kind {
     case .masquerade:
-      // The first address of the outgoing device (nf_nat_masquerade.c), which nothing here tells.
-      return .unknown(whole)
+      // The first address of the outgoing device (nf_nat_masquerade.c).
+      return .unknown(own)
     case .redirect:
       // To this host: by the loopback where it sends itself, else by the first address of the
       // incoming device (nf_nat_redirect.c).
-      guard context.hook == .output else { return .unknown(whole) }
+      guard context.hook == .output else { return .unknown(own) }
       return .values(IntervalSet(family == .ipv4 ? 0x7F00_0001 : 1))
     case .destination, .source:
       guard let lower = translation.address else { return nil }
@@ -292,17 +287,6 @@ extension RulesetWalk {
     }
     state.unknown.removeAll { $0.dimension == status }
     state.cube.assign(IntervalSet(word), to: status)
-  }
-
-  /// Forgets both ends of packets whose translation is not followed.
-  private func forgetEnds(
-    _ state: inout PacketState, _ context: HookContext, _ register: DimensionRegister
-  ) {
-    for dimension: Dimension in [
-      .sourceAddress, .destinationAddress, .transportWord0, .transportWord1,
-    ] {
-      state.forget(dimension, domain: register.domain(of: dimension, in: context.family))
-    }
   }
 }
 

@@ -103,6 +103,7 @@ extension Prover {
     // What a packet looks like at a hop is only known there: the next host knows nothing of its
     // devices any more.
     var question = question
+    question.lastPlace = question.path.hops.count - 1
     question.path.hops = Array(question.path.hops[...place])
     question.keepsParts = true
     question.budget = Self.partBudget
@@ -144,7 +145,8 @@ extension Prover {
     var taken: Set<WitnessPacket> = []
     for part in ranked.joined() {
       guard selection.packets.count < limit else { break }
-      if let doubt = part.isDoubtful.first {
+      // Whether a packet gets beyond an earlier host is no part of what the line expects.
+      if let doubt = part.isDoubtful.first, part.place < part.question.lastPlace {
         selection.omit("rests on \(doubt)")
         continue
       }
@@ -190,7 +192,8 @@ extension Prover {
     var packet = WitnessPacket(
       phase: part.question.phase, firewall: hop.firewall, kind: hop.kind, input: nil, output: nil,
       bytes: bytes, frameSource: hop.kind == .outbound ? nil : frameSource, connection: .none,
-      fate: part.leaf.fate, decidedBy: part.leaf.location)
+      proved: part.isDoubtful.isEmpty ? .fate(part.leaf.fate) : .expected(flow.expectation),
+      decidedBy: part.leaf.location)
     if hop.kind != .outbound { packet.input = witness.inputName ?? Self.anyInterface }
     if hop.kind != .inbound { packet.output = witness.outputName ?? Self.anyInterface }
     let isUntracked = part.question.untrackedHops.contains(part.place)
@@ -255,7 +258,7 @@ extension Prover {
     switch packet(of: part, flow) {
     case .impossible(let reason): selection.omit(reason)
     case .packet(var packet):
-      if !isDefinite { packet.fate = nil }
+      if !isDefinite { packet.proved = .unexpected(flow.expectation) }
       selection.packets.append(packet)
     }
     return selection

@@ -1,5 +1,6 @@
 package import Addresses
 package import Rulesets
+package import Scenarios
 
 /// One packet out of a proof, byte for byte, at one firewall on its way.
 ///
@@ -16,6 +17,16 @@ package struct WitnessPacket: Hashable, Sendable {
     case claimed(String)
   }
 
+  /// What is proved of it at this firewall.
+  package enum Proved: Hashable, Sendable {
+    case fate(Leaf.Fate)
+    /// Its fate rests on something unknown, but is what the line expects whatever that is.
+    case expected(Flow.Expectation)
+    /// Likewise, but is never what the line expects.
+    case unexpected(Flow.Expectation)
+    case nothing
+  }
+
   package var phase: Phase
   /// Which of the prover's firewalls.
   package var firewall: Int
@@ -29,15 +40,14 @@ package struct WitnessPacket: Hashable, Sendable {
   /// The source of the frame, where the proof rests on it.
   package var frameSource: MACAddress?
   package var connection: Connection
-  /// What is proved to become of it at this firewall; nil where that is proved only not to be what
-  /// the line expects.
-  package var fate: Leaf.Fate?
+  package var proved: Proved
   /// What decides, by the proof; nil where nothing does.
   package var decidedBy: RuleLocation?
 
   package init(
     phase: Phase, firewall: Int, kind: Hop.Kind, input: InterfaceName?, output: InterfaceName?,
-    bytes: [UInt8], frameSource: MACAddress? = nil, connection: Connection, fate: Leaf.Fate? = nil,
+    bytes: [UInt8], frameSource: MACAddress? = nil, connection: Connection,
+    proved: Proved = .nothing,
     decidedBy: RuleLocation? = nil
   ) {
     self.phase = phase
@@ -48,7 +58,7 @@ package struct WitnessPacket: Hashable, Sendable {
     self.bytes = bytes
     self.frameSource = frameSource
     self.connection = connection
-    self.fate = fate
+    self.proved = proved
     self.decidedBy = decidedBy
   }
 

@@ -2,7 +2,6 @@ internal import Addresses
 package import Outcomes
 package import Proof
 package import Rulesets
-internal import Sandbox
 package import Simulation
 internal import Wire
 
@@ -19,9 +18,22 @@ package struct Difference: Hashable, Sendable {
 struct Comparison {
   let packet: WitnessPacket
   let prediction: Prediction
-  let kernel: HookVerdicts
+  let kernel: KernelSession.Verdicts
   let firewall: ReplayedFirewall
   let host: Host
+  /// The rules that matched in the kernel, as far as it was asked for them.
+  var kernelTrace: [TraceStep] = []
+
+  init(
+    packet: WitnessPacket, prediction: Prediction, kernel: KernelSession.Verdicts,
+    firewall: ReplayedFirewall, host: Host
+  ) {
+    self.packet = packet
+    self.prediction = prediction
+    self.kernel = kernel
+    self.firewall = firewall
+    self.host = host
+  }
 
   /// Where they differ; nil where all say the same.
   var difference: Difference? {
@@ -32,10 +44,11 @@ struct Comparison {
       between = .modelAndKernel
       summary =
         "\(first.hook): the model \(Self.words(first.model)), the kernel \(Self.words(first.kernel))"
-    } else if let fate = packet.fate, !prediction.fulfils(fate) {
+    } else if !prediction.fulfils(packet.proved) {
       between = .proofAndModel
       summary =
-        "it is proved to be \(fate.word), but the model and the kernel say \(prediction.word)"
+        "it is proved to be \(packet.proved.words), but the model and the kernel say"
+        + " \(prediction.verdict.name)"
     } else {
       return nil
     }
@@ -50,7 +63,7 @@ struct Comparison {
   private var comparisons: [HookComparison] {
     Hook.allCases.compactMap { hook in
       let model = prediction.hooks.first { $0.hook == hook }?.verdict.name
-      let kernel = kernel[hook]?.rawValue
+      let kernel = kernel[hook]
       guard model != nil || kernel != nil else { return nil }
       return HookComparison(
         hook: hook.rawValue, model: model, kernel: kernel,
@@ -60,7 +73,7 @@ struct Comparison {
             rule: RuleCitation(
               of: entry.location, in: firewall.ruleset, firewall: firewall.name),
             verdict: entry.step.text(in: firewall.ruleset.tables[entry.location.table]))
-        })
+        }, kernelTrace: kernelTrace.filter { $0.hook == hook.rawValue })
     }
   }
 
@@ -69,8 +82,15 @@ struct Comparison {
   }
 }
 
-extension Prediction {
-  fileprivate var word: String { verdict.name }
+extension WitnessPacket.Proved {
+  fileprivate var words: String {
+    switch self {
+    case .fate(let fate): fate.word
+    case .expected(let expectation): "as expected, which is \(expectation.text)"
+    case .unexpected(let expectation): "other than expected, which is \(expectation.text)"
+    case .nothing: "anything"
+    }
+  }
 }
 
 extension Leaf.Fate {

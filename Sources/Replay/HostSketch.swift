@@ -89,18 +89,29 @@ struct HostSketch {
     return true
   }
 
-  /// The host.
-  ///
-  /// - Parameter names: Interfaces that it has besides those that packets use.
-  /// - Returns: The host, with reverse-path filters off.
-  func host(with names: [InterfaceName]) -> Host {
-    let used = Set(own.values).union(others.values)
-    let all = used.sorted { $0.rawValue < $1.rawValue } + names.filter { !used.contains($0) }
-    let interfaces = all.map { name in
-      Host.Interface(
+  /// An address of the ranges for measurements between routers (RFC 2544, RFC 5180).
+  private static func spare(_ number: Int, _ family: IPFamily) -> IPAddress {
+    switch family {
+    case .ipv4: IPAddress(.ipv4, rawValue: 198 << 24 | 18 << 16 | UInt128(number + 1))
+    case .ipv6:
+      IPAddress(.ipv6, rawValue: 0x2001_0002 << 96 | UInt128(number + 1))
+    }
+  }
+
+  /// The host, with reverse-path filters off.
+  var host: Host {
+    let used = Set(own.values).union(others.values).sorted { $0.rawValue < $1.rawValue }
+    let interfaces = used.enumerated().map { number, name in
+      var addresses = own.filter { $0.value == name }.keys.sorted()
+      // An interface without an address is none that a router has, or that masquerades.
+      for family in IPFamily.allCases
+      where !addresses.contains(where: { $0.family == family }) {
+        let address = Self.spare(number, family)
+        if others[address] == nil, own[address] == nil { addresses.append(address) }
+      }
+      return Host.Interface(
         name: name,
-        addresses: own.filter { $0.value == name }.keys.sorted()
-          .map { Host.Interface.Address($0, length: $0.family.bitWidth) })
+        addresses: addresses.map { Host.Interface.Address($0, length: $0.family.bitWidth) })
     }
     let routes = others.sorted { $0.key < $1.key }.map { address, name in
       Host.Route(

@@ -61,11 +61,19 @@ package struct Prediction: Hashable, Sendable {
   }
 
   /// Whether this is what was proved of the packet.
-  func fulfils(_ fate: Leaf.Fate) -> Bool {
-    switch (fate, verdict) {
-    case (.accepted, .accept), (.dropped, .drop): true
-    case (.rejected(let proved), .reject(let said)): proved == said
-    case (.accepted, _), (.dropped, _), (.rejected, _), (.unknown, _): false
+  func fulfils(_ proved: WitnessPacket.Proved) -> Bool {
+    let fate: Leaf.Fate =
+      switch verdict {
+      case .accept: .accepted
+      case .drop: .dropped
+      case .reject(let rejection): .rejected(rejection)
+      case .unknown: .unknown("")
+      }
+    return switch proved {
+    case .fate(let proved): proved == fate
+    case .expected(let expectation): expectation.accepts(fate)
+    case .unexpected(let expectation): !expectation.accepts(fate)
+    case .nothing: true
     }
   }
 }

@@ -25,6 +25,11 @@ package struct Replay: Sendable {
     self.altering = altering
   }
 
+  /// The least host on which a packet takes the way that is claimed of it.
+  package static func host(of packet: WitnessPacket) -> Host {
+    HostSketch(HostSketch.Demand(packet, hosts: [])).host
+  }
+
   /// What came of one packet.
   package enum Answer: Hashable, Sendable {
     case agrees
@@ -89,7 +94,7 @@ package struct Replay: Sendable {
           members: packets.indices.filter { packets[$0].firewall == number })
       }
     }
-    for (number, firewall) in firewalls.enumerated() {
+    for number in firewalls.indices {
       var sketches: [(sketch: HostSketch, members: [Int])] = []
       for index in packets.indices where packets[index].firewall == number {
         let demand = HostSketch.Demand(packets[index], hosts: hosts)
@@ -100,10 +105,8 @@ package struct Replay: Sendable {
         }
         if !isTaken { sketches.append((HostSketch(demand), [index])) }
       }
-      guard !sketches.isEmpty else { continue }
-      let names = InterfaceNames.named(in: firewall.ruleset)
       rounds += sketches.map {
-        Round(firewall: number, host: $0.sketch.host(with: names), members: $0.members)
+        Round(firewall: number, host: $0.sketch.host, members: $0.members)
       }
     }
     return rounds
@@ -126,8 +129,8 @@ package struct Replay: Sendable {
           result.answers[index] = .omitted("no packet is \(state) by itself")
           continue
         }
-        if case .established = packets[index].connection {
-          result.answers[index] = .omitted("packets of open connections are not sent")
+        if packets[index].connection != .none, SandboxConnection(packets[index]) == nil {
+          result.answers[index] = .omitted("no connection of its protocol is made")
           continue
         }
         switch Prediction.answer(for: packets[index], program, round.host) {
@@ -139,11 +142,10 @@ package struct Replay: Sendable {
         for (index, _) in predictions { result.answers[index] = .omitted("there is no sandbox") }
         continue
       }
-      let verdicts: [HookVerdicts]
+      let verdicts: [KernelSession.Verdicts]
       do throws(SandboxError) {
         verdicts = try kernel.verdicts(
-          for: predictions.map { packets[$0.index].sandboxPacket }, by: firewall.original,
-          on: round.host)
+          for: predictions.map { packets[$0.index] }, by: firewall, on: round.host)
       } catch {
         for (index, _) in predictions { result.answers[index] = .omitted("there is no sandbox") }
         if let reason = error.ofRuleset {
@@ -160,9 +162,12 @@ package struct Replay: Sendable {
       }
       result.packetCount += predictions.count
       for ((index, prediction), verdict) in zip(predictions, verdicts) {
-        let comparison = Comparison(
+        var comparison = Comparison(
           packet: packets[index], prediction: prediction, kernel: verdict, firewall: firewall,
           host: round.host)
+        if comparison.difference != nil {
+          comparison.kernelTrace = kernel.trace(of: packets[index], by: firewall)
+        }
         result.answers[index] = comparison.difference.map { .differs($0) } ?? .agrees
       }
     }
@@ -170,21 +175,11 @@ package struct Replay: Sendable {
   }
 }
 
-extension WitnessPacket {
-  /// The packet as the sandbox takes it.
-  fileprivate var sandboxPacket: SandboxPacket {
-    SandboxPacket(
-      bytes: bytes,
-      origin: input.map { .received($0, Packet.Frame(source: frameSource)) } ?? .local)
-  }
-}
-
 extension SandboxError {
   /// Why a ruleset cannot be loaded; nil where the sandbox itself does not work.
   fileprivate var ofRuleset: String? {
     switch self {
-    case .rejected(let words):
-      words.split(separator: "\n").first.map(String.init) ?? "nft gives no reason"
+    case .rejected(let rejection): rejection.description
     case .crashed, .timedOut: description
     case .namespaceRefused, .failed, .unknownInterface, .childFailed, .nothingLoaded: nil
     }

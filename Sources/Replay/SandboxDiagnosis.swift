@@ -51,8 +51,8 @@ package struct SandboxDiagnosis: Sendable {
     switch error {
     case .namespaceRefused(let step, let cause): help = namespaceHelp(step, cause)
     case .failed(let step, _): help = partHelp(step)
-    case .rejected(let words):
-      reason = "the kernel does not take the simplest ruleset: \(Self.firstLine(words))"
+    case .rejected(let rejection):
+      reason = "the kernel does not take the simplest ruleset: \(rejection)"
       help =
         "the kernel modules nf_tables, nf_tables_inet and nft_log (nf_log_syslog,"
         + " nfnetlink_log) are needed: load them, or install the kernel's full modules package"
@@ -109,9 +109,5 @@ package struct SandboxDiagnosis: Sendable {
 
   private func value(_ setting: String) -> String {
     facts.settings[setting].map(String.init) ?? "used up"
-  }
-
-  private static func firstLine(_ words: String) -> String {
-    words.split(separator: "\n").first.map(String.init) ?? "nft gives no reason"
   }
 }

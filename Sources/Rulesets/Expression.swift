@@ -1,3 +1,5 @@
+package import Addresses
+
 /// A value that a statement reads.
 ///
 /// Every scalar is an unsigned number of at most 128 bits: addresses and MAC addresses with their
@@ -49,6 +51,10 @@ package enum Guard: Hashable, Sendable {
   case ethernetInput
   /// The frame's type field is this number (host order).
   case etherType(UInt16)
+  /// The packet may have to be of this family: the listing does not tell whether the rule tests it.
+  ///
+  /// The number tells the rules of a ruleset apart, each of which tests it or does not.
+  case possibly(IPFamily, rule: Int)
 }
 
 /// How a number is meant, for printing and for its width.

@@ -17,6 +17,8 @@ extension OctetWriter {
       write(interface.hardwareAddress)
       write(UInt32(interface.addresses.count))
       for own in interface.addresses { write(own.address, length: own.length) }
+      write(UInt32(interface.groups?.count ?? 0))
+      for group in interface.groups ?? [] { write(group, length: group.family.bitWidth) }
     }
     write(UInt32(host.routes.count))
     for route in host.routes {
@@ -43,6 +45,7 @@ extension OctetReader {
         let (address, length) = address()
         interface.addresses.append(Host.Interface.Address(address, length: length))
       }
+      interface.groups = (0..<count()).map { _ in address().0 }
       host.interfaces.append(interface)
     }
     for _ in 0..<count() {

@@ -5,6 +5,9 @@ internal import Netfilter
 struct LoadedRules: ~Copyable {
   private let netfilter: NetlinkSocket
   private var loader = RulesetLoader()
+  private var mode = ProbeTable.Mode()
+  /// Whether there are chains of devices, with probes around them.
+  private var hasDevices = false
 
   init() throws(SandboxError) {
     netfilter = try attempting("opening a netfilter socket") { () throws(Errno) in
@@ -19,12 +22,42 @@ struct LoadedRules: ~Copyable {
   /// - Throws: ``SandboxError/rejected(_:)``; no ruleset is loaded then.
   mutating func replace(with ruleset: [UInt8]) throws(SandboxError) {
     try clear()
+    mode = ProbeTable.Mode()
     do throws(SandboxError) {
       try load(ruleset)
       try load(Array(ProbeTable.commands.utf8))
+      let devices = try attempting("listing the chains") { () throws(Errno) in
+        try LoadedChains.devices(netfilter)
+      }
+      let commands = ProbeTable.deviceCommands(for: devices)
+      if let commands { try load(Array(commands.utf8)) }
+      hasDevices = commands != nil
     } catch {
       try clear()
       throw error
+    }
+  }
+
+  /// Has the probes deal with packets in another way from now on.
+  mutating func setMode(_ mode: ProbeTable.Mode) throws(SandboxError) {
+    guard mode != self.mode else { return }
+    try load(Array(ProbeTable.commands(for: mode, hasDevices: hasDevices).utf8))
+    self.mode = mode
+  }
+
+  /// The handles of all rules but the probes', by chain.
+  func handles() throws(SandboxError) -> [LoadedChains.Key: [UInt64]] {
+    try attempting("listing the rules") { () throws(Errno) in
+      try LoadedChains.handles(netfilter)
+    }
+  }
+
+  /// Adds entries to the connection table.
+  func add(_ connections: [SandboxConnection]) throws(SandboxError) {
+    for connection in connections {
+      try attempting("adding a connection") { () throws(Errno) in
+        try netfilter.perform(ConnectionRequest.message(connection))
+      }
     }
   }
 
@@ -62,7 +95,11 @@ struct LoadedRules: ~Copyable {
     connections.append(UInt32(0))
     do throws(Errno) {
       try netfilter.perform([tables], of: 10)
-      try netfilter.perform(connections)
+      // Rules are taken apart later, and until then tracking and translation stay as they had them.
+      // The kernel waits for that where a socket of netfilter's is closed (net/netfilter/
+      // nf_tables_api.c, `nft_rcv_nl_event`).
+      let closing = try NetlinkSocket(.netfilter, patience: .seconds(60))
+      try closing.perform(connections)
     } catch {
       throw .failed(step: "removing what was loaded", error)
     }

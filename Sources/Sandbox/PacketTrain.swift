@@ -27,15 +27,18 @@ struct PacketTrain {
   ///   - packets: Not more than ``length``.
   ///   - tag: The number of the first packet.
   ///   - plan: The interfaces of the sandbox.
+  ///   - mode: What else is to be done with them.
   /// - Returns: The message.
   /// - Throws: ``SandboxError/unknownInterface(_:)``.
   static func request(
-    _ packets: ArraySlice<SandboxPacket>, tag: UInt32, _ plan: InterfacePlan
+    _ packets: ArraySlice<SandboxPacket>, tag: UInt32, _ plan: InterfacePlan,
+    _ mode: ProbeTable.Mode
   ) throws(SandboxError) -> [UInt8] {
     var writer = OctetWriter()
     writer.reserveCapacity(packets.count * 128)
     writer.write(UInt32(0))
     writer.write(SandboxMessage.Request.packets.rawValue)
+    writer.write(UInt8((mode.isTracing ? 1 : 0) | (mode.isConfirming ? 2 : 0)))
     writer.write(tag)
     writer.write(UInt32(packets.count))
     var given: Set<UInt64> = []

@@ -22,6 +22,14 @@ enum ProbeTable {
     var prefix: String { String(UnicodeScalar(rawValue)) }
   }
 
+  /// How packets are dealt with besides being reported.
+  struct Mode: Hashable {
+    /// Whether the rules that they pass are told.
+    var isTracing = false
+    /// Whether what the ruleset lets through goes on its way, so that connections are confirmed.
+    var isConfirming = false
+  }
+
   /// The table as nft commands.
   ///
   /// Its chains stand before and behind all that a ruleset may have at a hook. What the ruleset
@@ -36,16 +44,21 @@ enum ProbeTable {
       ip ttl 1 log prefix "\(Mark.separated.prefix)" group \(group) drop
       log prefix "\(Mark.rang.prefix)" group \(group) queue-threshold 1 drop
       }
+      chain received { }
+      chain sent { }
+      chain end { drop; }
 
       """
     for hook in [Hook.prerouting, .input, .forward, .output, .postrouting] {
       var entry = "log prefix \"\(Mark.entered.prefix)\" group \(group)"
-      if hook == .prerouting { entry = "iif \(InterfacePlan.bell.index) goto bell\n" + entry }
       var exit = "log prefix \"\(Mark.left.prefix)\" group \(group)"
       switch hook {
-      case .input: exit += " drop"
-      case .postrouting: exit += "\noif != 1 drop"
-      case .prerouting, .forward, .output, .ingress, .egress: break
+      case .prerouting:
+        entry = "iif \(InterfacePlan.bell.index) goto bell\njump received\n" + entry
+      case .input: exit += " jump end"
+      case .output: entry = "jump sent\n" + entry
+      case .postrouting: exit += "\noif != 1 jump end"
+      case .forward, .ingress, .egress: break
       }
       text += chain("\(hook)_first", hook, -2_147_483_647, entry)
       text += chain("\(hook)_last", hook, 2_147_483_646, exit)
@@ -53,10 +66,55 @@ enum ProbeTable {
     return text + "}\n"
   }
 
+  /// The commands that lead from any mode to another.
+  static func commands(for mode: Mode, hasDevices: Bool) -> String {
+    let table = "inet \(name)"
+    var text = ""
+    if hasDevices {
+      text += "flush chain netdev \(name) received\n"
+      if mode.isTracing { text += "add rule netdev \(name) received meta nftrace set 1\n" }
+    }
+    text += "flush chain \(table) received\nflush chain \(table) sent\n"
+    text += "flush chain \(table) end\n"
+    // The kernel's own answers belong to no user.
+    if mode.isTracing {
+      text += "add rule \(table) received meta nftrace set 1\n"
+      text += "add rule \(table) sent meta skuid >= 0 meta nftrace set 1\n"
+    }
+    if mode.isConfirming {
+      // An answer of the kernel would end the connection that is to be.
+      text += "add rule \(table) sent meta skuid >= 0 return\nadd rule \(table) sent drop\n"
+    } else {
+      text += "add rule \(table) end drop\n"
+    }
+    return text
+  }
+
+  /// Makes the table that stands around the chains of devices.
+  ///
+  /// - Parameter devices: Those that have chains at each of the two hooks.
+  /// - Returns: nft commands; nil where there are no such chains.
+  static func deviceCommands(for devices: [Hook: [String]]) -> String? {
+    guard !devices.isEmpty else { return nil }
+    var text = "table netdev \(name) {\nchain received { }\n"
+    for (hook, names) in devices.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+      let list = names.sorted().map { "\"\($0)\"" }.joined(separator: ", ")
+      let place = " devices = { \(list) }"
+      let entry = "log prefix \"\(Mark.entered.prefix)\" group \(group)"
+      text += chain(
+        "\(hook)_first", hook, -2_147_483_647, "jump received\n" + entry, place)
+      text += chain(
+        "\(hook)_last", hook, 2_147_483_646,
+        "log prefix \"\(Mark.left.prefix)\" group \(group)", place)
+    }
+    return text + "}\n"
+  }
+
   private static func chain(
-    _ name: String, _ hook: Hook, _ priority: Int, _ rules: String
+    _ name: String, _ hook: Hook, _ priority: Int, _ rules: String, _ place: String = ""
   ) -> String {
-    "chain \(name) {\ntype filter hook \(hook) priority \(priority); policy accept;\n\(rules)\n}\n"
+    "chain \(name) {\ntype filter hook \(hook)\(place) priority \(priority); policy accept;\n"
+      + "\(rules)\n}\n"
   }
 
   /// The bell's frames: an IPv4 header alone, of protocol 255, that gets as far as prerouting.

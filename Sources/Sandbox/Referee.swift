@@ -18,6 +18,8 @@ struct Referee: ~Copyable {
   private struct Segment {
     /// The packet that a program sends; nil where frames come in.
     var local: Int?
+    /// The packet that comes in, where it is alone.
+    var only: Int?
     /// Those whose source address the caller gave.
     var given: [UInt64: Int] = [:]
   }
@@ -39,11 +41,18 @@ struct Referee: ~Copyable {
 
   /// The verdicts of the packets of a request, which go through one after the other.
   ///
-  /// - Parameter content: What ``PacketTrain`` wrote, behind the message's head.
+  /// - Parameters:
+  ///   - reader: What ``PacketTrain`` wrote, from the number of the first packet on.
+  ///   - after: What is done after some packets have gone through.
+  ///   - alone: Whether that is after each of them.
+  ///   - apart: Whether each packet is kept apart from the next, as what leaves by a device must
+  ///     be: it has lost the address that tells it apart.
   /// - Returns: The verdicts; nil where the request is not understood.
   /// - Throws: ``SandboxError`` where a frame could not be sent, or a report was lost.
-  mutating func verdicts(for content: [UInt8]) throws(SandboxError) -> [HookVerdicts]? {
-    var reader = OctetReader(bytes: content)
+  mutating func verdicts(
+    for reader: inout OctetReader, after: () throws(SandboxError) -> Void, alone: Bool,
+    apart: Bool
+  ) throws(SandboxError) -> [HookVerdicts]? {
     let tag = reader.number()
     let count = reader.count()
     var verdicts = [HookVerdicts](repeating: HookVerdicts(), count: count)
@@ -66,6 +75,10 @@ struct Referee: ~Copyable {
       default:
         let octets = reader.octets()
         guard octets.count >= 14 else { return nil }
+        if apart {
+          separate()
+          segments[segments.count - 1].only = index
+        }
         frames.append(octets, by: kind)
         let source = octets[octets.startIndex + 6..<octets.startIndex + 12]
           .reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
@@ -75,8 +88,9 @@ struct Referee: ~Copyable {
       }
       index += 1
       inBatch += 1
-      if inBatch == log.capacity || index == count {
+      if inBatch == log.capacity || alone || index == count {
         try ring()
+        try after()
         record(tag: tag, into: &verdicts)
         begin()
         inBatch = 0
@@ -140,6 +154,8 @@ struct Referee: ~Copyable {
         return
       } else if let local = segments[segment].local {
         follow(report, &isBack, &verdicts[local])
+      } else if report.hook == HookVerdicts.firstDeviceHook + 1 {
+        if let only = segments[segment].only { verdicts[only].note(report) }
       } else if let source = report.hardwareSource {
         // A packet that waited, as fragments do, may show up with those that were sent later.
         let number = Int(UInt32(truncatingIfNeeded: source) &- tag)
@@ -159,7 +175,7 @@ struct Referee: ~Copyable {
   private func follow(
     _ report: ProbeReport, _ isBack: inout Bool, _ verdicts: inout HookVerdicts
   ) {
-    if report.isFromProgram, report.hook == 3 || report.hook == 4 {
+    if report.isFromProgram, report.hook != 0, report.hook != 1 {
       verdicts.note(report)
       isBack = verdicts.left & 1 << 4 != 0
     } else if isBack, report.input == 1, report.hook <= 1 {

@@ -30,6 +30,7 @@ private struct KeptSandbox: ~Copyable {
   private var network: VirtualNetwork?
   private var referee: Referee?
   private var rules: LoadedRules?
+  private var trace: TraceLog?
 
   init(parent: consuming ChildProcess.Peer) { self.parent = parent }
 
@@ -63,16 +64,30 @@ private struct KeptSandbox: ~Copyable {
       guard rules != nil else { throw .childFailed(reason: "there is no host yet") }
       try rules?.replace(with: content)
       return done
-    case .packets:
-      guard let verdicts = try referee?.verdicts(for: content) else {
-        throw .childFailed(reason: "packets are not understood")
-      }
+    case .packets: return try answer(toPackets: content)
+    case .handles:
+      let handles = try rules?.handles() ?? [:]
       return SandboxMessage.message(SandboxMessage.Status.done.rawValue) {
-        for verdict in verdicts {
-          $0.write(verdict.entered)
-          $0.write(verdict.left)
+        $0.write(UInt32(handles.count))
+        for (chain, handles) in handles {
+          $0.write(chain.family.kernelNumber)
+          $0.write(chain.table)
+          $0.write(chain.chain)
+          $0.write(UInt32(handles.count))
+          for handle in handles {
+            $0.write(UInt32(truncatingIfNeeded: handle >> 32))
+            $0.write(UInt32(truncatingIfNeeded: handle))
+          }
         }
       }
+    case .connections:
+      var reader = OctetReader(bytes: content)
+      let connections = (0..<reader.count()).map { _ in reader.connection() }
+      guard reader.isComplete else {
+        throw .childFailed(reason: "connections are not understood")
+      }
+      try rules?.add(connections)
+      return done
     case .interface:
       var reader = OctetReader(bytes: content)
       let name = reader.name()
@@ -94,12 +109,39 @@ private struct KeptSandbox: ~Copyable {
     }
   }
 
+  private mutating func answer(toPackets content: [UInt8]) throws(SandboxError) -> [UInt8] {
+    var reader = OctetReader(bytes: content)
+    let flags = reader.octet()
+    let mode = ProbeTable.Mode(isTracing: flags & 1 != 0, isConfirming: flags & 2 != 0)
+    try rules?.setMode(mode)
+    if mode.isTracing, trace == nil { trace = try TraceLog() }
+    var steps: [[TraceStep]] = []
+    guard
+      let verdicts = try referee?.verdicts(
+        for: &reader,
+        after: { () throws(SandboxError) in
+          if mode.isTracing, let told = try trace?.take() { steps.append(told) }
+        }, alone: mode.isTracing, apart: mode.isConfirming)
+    else { throw .childFailed(reason: "packets are not understood") }
+    return SandboxMessage.message(SandboxMessage.Status.done.rawValue) {
+      for verdict in verdicts {
+        $0.write(verdict.entered)
+        $0.write(verdict.left)
+      }
+      for steps in steps {
+        $0.write(UInt32(steps.count))
+        for step in steps { $0.write(step) }
+      }
+    }
+  }
+
   /// Moves to a new namespace with this host in it.
   private mutating func settle(_ host: Host) throws(SandboxError) {
     // What holds the last namespace goes first.
     network = nil
     referee = nil
     rules = nil
+    trace = nil
     do throws(Namespaces.EntryError) {
       if !isApart {
         try Namespaces.enterUserNamespaceIfNeeded()

@@ -9,13 +9,18 @@ enum SandboxMessage {
     case host = 1
     /// A ruleset, in the place of what was loaded before.
     case ruleset = 2
-    /// Packets, as ``PacketTrain`` puts them; the answer has two octets for each.
+    /// Packets, as ``PacketTrain`` puts them; the answer has two octets for each, and behind all of
+    /// them the steps of each where they are traced.
     case packets = 3
     /// The name of an interface that a ruleset wants to be there, and that nothing comes in by.
     case interface = 4
     /// The objects of a listing, each by itself; the answer has the number of the first that is
     /// refused, and nft's words.
     case objects = 5
+    /// The answer has the handles of the rules of each chain.
+    case handles = 6
+    /// Entries for the connection table.
+    case connections = 7
   }
 
   /// How an answer begins.

@@ -26,6 +26,8 @@ package struct SandboxSession: ~Copyable, Sendable {
   private let timeout: Duration
   private var child: KeptChild?
   private var hasRuleset = false
+  private var model: Ruleset?
+  private var chains: LoadedChains?
   private var nextTag: UInt32 = 0
   private var plan: InterfacePlan
   /// Whether the namespace may hold more than a ruleset: fragments that wait for their like.
@@ -86,6 +88,8 @@ package struct SandboxSession: ~Copyable, Sendable {
     _ ruleset: [UInt8], model: Ruleset? = nil
   ) throws(SandboxError) {
     hasRuleset = false
+    self.model = model
+    chains = nil
     let listing = ListingOrder(ruleset)
     do throws(SandboxError) {
       try load(bytes: listing?.bytes ?? ruleset, listing)
@@ -162,52 +166,135 @@ package struct SandboxSession: ~Copyable, Sendable {
 
   /// Sends packets through the ruleset, one after the other.
   ///
-  /// No packet is answered by a program, and no connection is confirmed but of what the host sends
-  /// to itself.
+  /// No packet is answered by a program.
   ///
+  /// - Parameters:
+  ///   - packets: The packets.
+  ///   - confirming: Whether what the ruleset lets through goes on its way. Only then does the
+  ///     connection table keep its connection, and only then do packets reach egress; of what the
+  ///     host sends to itself it always does.
+  ///     What the kernel itself would answer is dropped before any rule.
   /// - Returns: The verdicts, in the order of the packets.
-  /// - Throws: ``SandboxError`` where the kernel could not be asked.
+  /// - Throws: ``SandboxError`` where the kernel could not be asked; then no ruleset is loaded.
   package mutating func verdicts(
-    for packets: [SandboxPacket]
+    for packets: [SandboxPacket], confirming: Bool = false
   ) throws(SandboxError) -> [HookVerdicts] {
+    var verdicts: [HookVerdicts] = []
+    verdicts.reserveCapacity(packets.count)
+    try exchange(packets, ProbeTable.Mode(isConfirming: confirming)) { answer, count in
+      Self.append(answer, count, to: &verdicts)
+      return answer.count == 2 * count
+    }
+    return verdicts
+  }
+
+  /// Sends packets through the ruleset like ``verdicts(for:confirming:)``, and traces them.
+  ///
+  /// Each is waited for by itself, so this is for dozens of packets rather than for thousands.
+  ///
+  /// - Returns: The verdicts and the rules, in the order of the packets.
+  /// - Throws: ``SandboxError`` where the kernel could not be asked; then no ruleset is loaded.
+  package mutating func answers(
+    for packets: [SandboxPacket], tracing: Bool = true, confirming: Bool = false
+  ) throws(SandboxError) -> [SandboxAnswer] {
+    guard tracing else {
+      return try verdicts(for: packets, confirming: confirming).map {
+        SandboxAnswer(verdicts: $0, trace: [])
+      }
+    }
+    let chains = try loadedChains()
+    var answers: [SandboxAnswer] = []
+    let mode = ProbeTable.Mode(isTracing: true, isConfirming: confirming)
+    try exchange(packets, mode) { answer, count in
+      guard answer.count >= 2 * count else { return false }
+      var verdicts: [HookVerdicts] = []
+      Self.append(answer, count, to: &verdicts)
+      var reader = OctetReader(bytes: Array(answer[(2 * count)...]))
+      for verdict in verdicts {
+        var steps: [TraceStep] = []
+        for _ in 0..<reader.count() {
+          guard var step = reader.traceStep() else { return false }
+          step.location = chains?.location(of: step)
+          steps.append(step)
+        }
+        answers.append(SandboxAnswer(verdicts: verdict, trace: steps))
+      }
+      return reader.isComplete
+    }
+    return answers
+  }
+
+  private static func append(
+    _ answer: [UInt8], _ count: Int, to verdicts: inout [HookVerdicts]
+  ) {
+    for index in 0..<min(count, answer.count / 2) {
+      verdicts.append(HookVerdicts(entered: answer[2 * index], left: answer[2 * index + 1]))
+    }
+  }
+
+  /// Adds flows that were there before the packets to the connection table.
+  ///
+  /// - Throws: ``SandboxError`` where the kernel does not take one, as of a flow that is there.
+  package mutating func add(_ connections: [SandboxConnection]) throws(SandboxError) {
+    guard hasRuleset else { throw .nothingLoaded }
+    _ = try ask(
+      SandboxMessage.message(SandboxMessage.Request.connections.rawValue) {
+        $0.write(UInt32(connections.count))
+        for connection in connections { $0.write(connection) }
+      })
+  }
+
+  /// Where the rules of the sandbox are in the model; nil where none was given.
+  private mutating func loadedChains() throws(SandboxError) -> LoadedChains? {
+    guard hasRuleset else { throw .nothingLoaded }
+    guard let model, chains == nil else { return chains }
+    var reader = OctetReader(
+      bytes: try ask(SandboxMessage.message(SandboxMessage.Request.handles.rawValue) { _ in }))
+    var handles: [LoadedChains.Key: [UInt64]] = [:]
+    for _ in 0..<reader.count() {
+      let number = reader.octet()
+      let (table, chain) = (reader.text(), reader.text())
+      let list = (0..<reader.count()).map { _ in
+        UInt64(reader.number()) << 32 | UInt64(reader.number())
+      }
+      guard let family = Family(kernelNumber: number) else { continue }
+      handles[LoadedChains.Key(family: family, table: table, chain: chain)] = list
+    }
+    guard reader.isComplete else { throw .childFailed(reason: "an answer is cut short") }
+    chains = LoadedChains(handles, model)
+    return chains
+  }
+
+  private mutating func exchange(
+    _ packets: [SandboxPacket], _ mode: ProbeTable.Mode,
+    _ take: (_ answer: [UInt8], _ count: Int) -> Bool
+  ) throws(SandboxError) {
     guard hasRuleset else { throw .nothingLoaded }
     do throws(SandboxError) {
-      return try exchange(packets)
+      // While the child works on one part of the packets the next is on its way.
+      var sent = 0
+      var waiting: [Int] = []
+      while sent < packets.count || !waiting.isEmpty {
+        if sent < packets.count, waiting.count < 2 {
+          let part = packets[sent..<min(sent + PacketTrain.length, packets.count)]
+          if !isStale { isStale = part.contains(where: \.mayStay) }
+          let request = try PacketTrain.request(part, tag: nextTag, plan, mode)
+          nextTag &+= UInt32(part.count)
+          try send(request)
+          sent += part.count
+          waiting.append(part.count)
+          continue
+        }
+        guard take(try receive(), waiting.removeFirst()) else {
+          throw .childFailed(reason: "an answer is cut short")
+        }
+      }
     } catch {
       // Some of the packets may have gone through, and answers may be on their way.
       child = nil
       hasRuleset = false
       throw error
     }
-  }
-
-  private mutating func exchange(
-    _ packets: [SandboxPacket]
-  ) throws(SandboxError) -> [HookVerdicts] {
-    var verdicts: [HookVerdicts] = []
-    verdicts.reserveCapacity(packets.count)
-    // While the child works on one part of the packets the next is on its way.
-    var sent = 0
-    var waiting: [Int] = []
-    while verdicts.count < packets.count {
-      if sent < packets.count, waiting.count < 2 {
-        let part = packets[sent..<min(sent + PacketTrain.length, packets.count)]
-        if !isStale { isStale = part.contains(where: \.mayStay) }
-        let request = try PacketTrain.request(part, tag: nextTag, plan)
-        nextTag &+= UInt32(part.count)
-        try send(request)
-        sent += part.count
-        waiting.append(part.count)
-        continue
-      }
-      let answer = try receive()
-      let count = waiting.removeFirst()
-      guard answer.count == 2 * count else { throw .childFailed(reason: "an answer is cut short") }
-      for index in stride(from: 0, to: answer.count, by: 2) {
-        verdicts.append(HookVerdicts(entered: answer[index], left: answer[index + 1]))
-      }
-    }
-    return verdicts
   }
 
   /// Gives a child, the one there is or a new one, the host in a new namespace.

@@ -29,6 +29,10 @@ struct VirtualNetwork: ~Copyable {
     for interface in host.interfaces {
       let index = try index(of: interface.name)
       for own in interface.addresses { try addAddress(own, to: index, interface.name) }
+      for group in interface.groups ?? [] {
+        let own = Host.Interface.Address(group, length: group.family.bitWidth)
+        try addAddress(own, to: index, interface.name, isGroup: true)
+      }
     }
     for route in host.routes { try addRoute(route) }
     try awaitLocalRoutes()
@@ -124,12 +128,13 @@ struct VirtualNetwork: ~Copyable {
 
   private func raise(_ index: UInt32, _ name: String) throws(SandboxError) {
     var message = NetlinkMessage(type: 16)  // RTM_NEWLINK
-    Self.appendLink(&message, index: index, flags: 1)  // IFF_UP
+    // IFF_UP; IFF_NOARP: no neighbour is ever asked for, and none is needed.
+    Self.appendLink(&message, index: index, flags: index == 1 ? 1 : 0x81)
     try perform(message, "raising interface \(name)")
   }
 
   private func addAddress(
-    _ own: Host.Interface.Address, to index: UInt32, _ name: InterfaceName
+    _ own: Host.Interface.Address, to index: UInt32, _ name: InterfaceName, isGroup: Bool = false
   ) throws(SandboxError) {
     // RTM_NEWADDR; NLM_F_CREATE: what the loopback has of its own is there already.
     var message = NetlinkMessage(type: 20, flags: 0x400)
@@ -140,7 +145,8 @@ struct VirtualNetwork: ~Copyable {
     let octets = octets(of: own.address)
     message.attribute(2, octets)  // IFA_LOCAL
     message.attribute(1, octets)  // IFA_ADDRESS
-    message.attribute(8, UInt32(2))  // IFA_FLAGS: IFA_F_NODAD
+    // IFA_FLAGS: IFA_F_NODAD; IFA_F_MCAUTOJOIN, by which a group is joined.
+    message.attribute(8, UInt32(isGroup ? 0x402 : 2))
     do throws(Errno) {
       try routing.perform(message)
     } catch  where error == .alreadyExists {

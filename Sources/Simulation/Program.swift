@@ -51,6 +51,8 @@ package struct Program: Sendable {
   var hasTranslations = false
   /// Whether a statement chooses zones, in which the same ends may have other connections.
   var setsZones = false
+  /// Whether a chain runs before tracking puts fragments together, at -400.
+  var precedesDefragmentation = false
   /// Whether the ruleset has an ingress chain at all.
   var hasIngress = false
   var registerCount = 8
@@ -107,8 +109,6 @@ struct HookPlan: Sendable {
 
   /// Every order that may be in force; more than one only where they can differ in effect.
   var schedules: [[Entry]] = [[]]
-  /// Whether a chain runs before tracking puts fragments together.
-  var hasChainsBeforeReassembly = false
   /// Set where there are more orders than are tried.
   var tooManyOrders = false
 

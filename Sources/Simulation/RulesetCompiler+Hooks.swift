@@ -49,6 +49,10 @@ extension RulesetCompiler {
             hasSideEffects: compiled.hasSideEffects))
       }
     }
+    for hook in [Hook.prerouting, .output] {
+      let isEarly = candidates[hook]?.contains { $0.priority <= -400 } ?? false
+      program.precedesDefragmentation = program.precedesDefragmentation || isEarly
+    }
     program.hasIngress = candidates[.ingress] != nil
     let sending = (candidates[.output] ?? []) + (candidates[.postrouting] ?? [])
     let arriving = (candidates[.prerouting] ?? []) + (candidates[.input] ?? [])
@@ -82,7 +86,6 @@ extension RulesetCompiler {
     var priorities = Set(candidates.map(\.priority))
     if program.hasTranslations, let translationPriority { priorities.insert(translationPriority) }
     var plan = HookPlan()
-    plan.hasChainsBeforeReassembly = candidates.contains { $0.priority <= -400 }
     for priority in priorities.sorted() {
       let here = candidates.filter { $0.priority == priority }
       let phase = phase(of: priority, hook)
@@ -143,9 +146,12 @@ extension RulesetCompiler {
   /// The chain registered last runs first. The listing keeps the order of registration inside a
   /// table, and says nothing across tables.
   private func orders(of blocks: [Block], _ plan: inout HookPlan) -> [[HookPlan.Entry]] {
-    let newestFirst = blocks.sorted {
+    var newestFirst = blocks.sorted {
       $0.table != $1.table ? $0.table < $1.table : $0.chain > $1.chain
     }
+    #if FAULTS
+    if Fault.switchedOn == .equalPriorityReversed { newestFirst.reverse() }
+    #endif
     let matters = newestFirst.count > 1 && newestFirst.contains { $0.hasSideEffects }
     guard matters, Set(newestFirst.map(\.table)).count > 1 else {
       return [newestFirst.flatMap(\.entries)]

@@ -57,6 +57,9 @@ extension Simulator {
     switch one {
     case .ipv4: return .value(packet.layout.isIPv4 ? 1 : 0)
     case .ipv6: return .value(packet.layout.family == .ipv6 ? 1 : 0)
+    case .possibly(let family, _):
+      let holds = family == .ipv4 ? packet.layout.isIPv4 : packet.layout.family == .ipv6
+      return holds ? .value(1) : .unknown(fixedReasons.listedAlike)
     case .transport(let number):
       if environment.flags.contains(.packetUnknown) {
         return .unknownOrMissing(fixedReasons.altered)

@@ -122,7 +122,13 @@ extension Simulator {
       case .unboundFlows: bindUnbound(packet, &environment, hook)
       case .chain(let chain, let phase):
         self.phase = isReturning ? .after : phase
+        #if FAULTS
+        if fault == .stateKnownTooEarly { self.phase = .after }
+        #endif
         let end = runChain(Int(chain), packet, &environment, hook)
+        #if FAULTS
+        if fault == .acceptIsFinal, case .accept = end { return .accept }
+        #endif
         switch end {
         case .accept, .policy, .joined: continue
         case .drop, .reject, .unknown, .rewritten: return end
@@ -205,6 +211,9 @@ extension Simulator {
       case .unknown: return .unknown(fixedReasons.tracking)
       case .on: break
       }
+      #if FAULTS
+      if fault == .allMeetTranslation { return .yes }
+      #endif
       switch binding(packet, environment) {
       case .new: return .yes
       case .none, .bound, .boundElsewhere: return .no

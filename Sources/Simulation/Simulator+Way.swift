@@ -35,11 +35,11 @@ extension Simulator {
     } else {
       report = departure(of: packet, &way)
     }
-    if way.isTracked, keepsConnections || way.isConfirmed {
+    if way.isTracked {
       let passed: Bool? =
         switch report.verdict {
-        case .accept: true
-        case .unknown: way.isConfirmed ? true : nil
+        case .accept: keepsConnections || way.isConfirmed
+        case .unknown: way.isConfirmed ? true : keepsConnections ? nil : false
         case .drop, .reject: way.isConfirmed
         }
       settle(original, way.environments, passed: passed)
@@ -198,6 +198,9 @@ extension Simulator {
     }
     var content = PacketContent(of: packet)
     content.setHopLimit(limit - 1)
+    #if FAULTS
+    if fault == .hopLimitKept { content = PacketContent(of: packet) }
+    #endif
     packet = packet.carrying(content)
     packet.output = host.device(device)
     if let end = enter(.forward, packet, &way) { return end }
@@ -319,24 +322,19 @@ extension Simulator {
     case .unknown: return way.ended(.unknown, program.reasons[Int(fixedReasons.tracking)])
     case .on: break
     }
-    let plan = program.plan(hook, packet.layout.family)
-    // Whether IPv6 fragments and the host's own are put together here depends on the kernel.
-    if plan.hasChainsBeforeReassembly || !packet.layout.isIPv4 || packet.frame == nil {
+    guard !program.precedesDefragmentation, packet.isKeptAlone,
+      keptFragments.insert(packet.datagram).inserted
+    else {
       way.hooks.append(PacketReport.Entered(hook: hook, verdict: .unknown))
       return way.ended(.unknown, "fragments are put together before rules see them")
     }
-    let report = keptFragment(packet, way)
-    way.hooks.append(PacketReport.Entered(hook: hook, verdict: report.verdict))
-    return way.ended(report.verdict, report.because)
+    way.hooks.append(PacketReport.Entered(hook: hook, verdict: .drop))
+    return way.ended(.drop, "a fragment is kept until the others have come")
   }
 
-  /// What becomes of a fragment where the kernel puts packets together.
+  /// What becomes of a fragment that is delivered: it waits for the others.
   private mutating func keptFragment(_ packet: borrowing Packet, _ way: Way) -> PacketReport {
-    let key = [
-      packet.source.rawValue, packet.destination.rawValue, packet.fragmentIdentification,
-      UInt128(packet.layout.isIPv4 ? packet.bytes[9] : 0),
-    ]
-    guard keptFragments.insert(key).inserted else {
+    guard keptFragments.insert(packet.datagram).inserted else {
       return way.ended(.unknown, "it may complete what other fragments began")
     }
     return way.ended(.drop, "a fragment is kept until the others have come")
@@ -347,14 +345,5 @@ extension Simulator {
     case .ipv4(let address): address.rawValue >> 28 >= 0xE
     case .ipv6(let address): address.rawValue >> 120 == 0xFF || address.rawValue >> 118 == 0x3FA
     }
-  }
-}
-
-extension Packet {
-  /// What fragments of one packet have in common.
-  fileprivate var fragmentIdentification: UInt128 {
-    if layout.isIPv4 { return layout.bits(at: 32, count: 16, in: bytes) ?? 0 }
-    guard let header = layout.offset(ofExtension: 44, in: bytes) else { return 0 }
-    return layout.bits(at: (header + 4) * 8, count: 32, in: bytes) ?? 0
   }
 }

@@ -8,6 +8,9 @@ package import Rulesets
 /// alternative is followed, and an answer is given only if all of them agree.
 package struct Simulator: ~Copyable {
   let program: Program
+  #if FAULTS
+  let fault: Fault?
+  #endif
   let host: Host?
   /// Whether steps are recorded in ``trace``.
   package var isTracing = false
@@ -46,12 +49,12 @@ package struct Simulator: ~Copyable {
   /// Set on the second way of a packet that came back on `lo`.
   var isReturning = false
   var connections = ConnectionTable()
+  /// The datagrams of the run of which tracking keeps a fragment.
+  var keptFragments: Set<[UInt8]> = []
   /// Whether packets that pass their last hook open connections, as they do on a host.
   ///
   /// What a host sends to itself always does: the sandbox, where all else ends before, lets it.
   package var keepsConnections = true
-  /// The fragments that were kept, by addresses, identification and protocol.
-  var keptFragments: Set<[UInt128]> = []
   /// Where a walk goes on once the packet was rewritten: the instruction, the next rule's, the rule.
   var resumption: (position: Int, next: Int, rule: Int32) = (0, 0, -1)
   /// What packets left in rules and sets.
@@ -62,6 +65,10 @@ package struct Simulator: ~Copyable {
   /// Makes an engine for a compiled ruleset, on a host where routing matters.
   package init(_ program: consuming Program, host: Host? = nil) {
     fixedReasons = FixedReasons(adding: &program)
+    #if FAULTS
+    fault = Fault.switchedOn
+    if let fault { program.apply(fault) }
+    #endif
     state = RunState(program)
     self.program = program
     self.host = host
@@ -156,6 +163,7 @@ struct FixedReasons: Sendable {
   let bound: Int32
   let mark: Int32
   let translated: Int32
+  let listedAlike: Int32
 
   init(adding program: inout Program) {
     budget = program.reason("too many alternatives to follow")
@@ -174,6 +182,8 @@ struct FixedReasons: Sendable {
     tracking = program.reason("whether connections are tracked is not known")
     bound = program.reason("the flow may be translated already")
     translated = program.reason("its addresses were rewritten, and the new way is not followed")
+    listedAlike = program.reason(
+      "nft lists the rule alike whether it tests for IPv4 or IPv6 or does not")
     mark = program.reason("the mark was set to a value that is not known")
   }
 }

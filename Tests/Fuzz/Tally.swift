@@ -24,13 +24,20 @@ struct Tally {
     rules += other.rules
     packets += other.packets
     verdicts += other.verdicts
-    unknown.merge(other.unknown, uniquingKeysWith: +)
+    for (reason, count) in other.unknown { unknown[Self.kind(of: reason), default: 0] += count }
     proved += other.proved
     provedUnknown += other.provedUnknown
     disagreements += other.disagreements
     disagreeing += other.disagreeing
     failures.merge(other.failures, uniquingKeysWith: +)
     refused.merge(other.refused, uniquingKeysWith: +)
+  }
+
+  /// A reason without the text of the rule that it is about.
+  private static func kind(of reason: String) -> String {
+    var kind = String(reason.prefix { $0 != "{" && $0 != "`" }).filter { !$0.isNumber }
+    if kind.hasSuffix(": ") { kind.removeLast(2) }
+    return kind.isEmpty ? reason.filter { !$0.isNumber } : kind
   }
 
   var unknownTotal: Int { unknown.values.reduce(0, +) }

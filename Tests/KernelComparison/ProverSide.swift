@@ -103,7 +103,8 @@ struct ProverSide: ~Copyable {
   }
 
   private func state(_ random: inout SeededGenerator) -> Packet.State {
-    let states: [Packet.State] = [.new, .new, .established, .related, .invalid, .untracked]
+    // Not untracked: before tracking has looked, that is a matter of what rules did.
+    let states: [Packet.State] = [.new, .new, .established, .related, .invalid]
     return states.randomElement(using: &random) ?? .new
   }
 

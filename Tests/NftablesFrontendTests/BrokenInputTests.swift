@@ -48,8 +48,8 @@ struct BrokenInputTests {
       "objects without a name", listing("{}"), "nft.foreign", "f:1:15",
       "this is no nftables listing: an object of a listing has one name"),
     Case(
-      "a command", listing(#"{"flush": {"ruleset": null}}"#), "nft.command", "f:1:16",
-      "`flush` is a command, and this must be a listing"),
+      "a command", listing(#"{"delete": {"table": null}}"#), "nft.command", "f:1:16",
+      "`delete` is a command, and this must be a listing"),
     Case(
       "table without a family", listing(#"{"table": {"name": "t"}}"#), "nft.member-missing",
       "f:1:25", "`family` is missing here"),

@@ -1,3 +1,4 @@
+import Addresses
 import Diagnostics
 import NftablesFrontend
 import Rulesets
@@ -54,18 +55,24 @@ struct GuardTests {
     Case("netdev", "ip ttl", guards: [.ipv4]),
     Case("bridge", "ip6 hoplimit", guards: [.ipv6]),
     Case("ip6", "ip6 hoplimit", guards: []),
-    Case("inet", "icmp type", guards: [.ipv4, .transport(1)]),
+    Case("inet", "icmp type", guards: [.transport(1), .possibly(.ipv4, rule: 1)]),
     Case("ip", "icmp type", guards: [.transport(1)]),
     Case("ip6", "icmp type", guards: [.transport(1)]),
-    Case("inet", "icmpv6 type", guards: [.ipv6, .transport(58)]),
+    Case("inet", "icmpv6 type", guards: [.transport(58), .possibly(.ipv6, rule: 1)]),
     Case("ip", "icmpv6 type", guards: [.transport(58)]),
-    Case("netdev", "icmpv6 type", guards: [.ipv6, .transport(58)]),
-    Case("inet", "icmp mtu", guards: [.ipv4, .transport(1), .icmpType([3])]),
-    Case("inet", "icmp id", guards: [.ipv4, .transport(1), .icmpType([0, 8])]),
-    Case("inet", "icmpv6 mtu", guards: [.ipv6, .transport(58), .icmpv6Type([2])]),
-    Case("inet", "icmpv6 max-delay", guards: [.ipv6, .transport(58), .icmpv6Type([130])]),
-    Case("inet", "icmp type=8", "icmp id", guards: [.ipv4, .transport(1)]),
-    Case("inet", "icmp type!=3", "icmp mtu", guards: [.ipv4, .transport(1), .icmpType([3])]),
+    Case("netdev", "icmpv6 type", guards: [.transport(58), .possibly(.ipv6, rule: 1)]),
+    Case("inet", "icmp mtu", guards: [.transport(1), .possibly(.ipv4, rule: 1), .icmpType([3])]),
+    Case(
+      "inet", "icmp id", guards: [.transport(1), .possibly(.ipv4, rule: 1), .icmpType([0, 8])]),
+    Case(
+      "inet", "icmpv6 mtu", guards: [.transport(58), .possibly(.ipv6, rule: 1), .icmpv6Type([2])]),
+    Case(
+      "inet", "icmpv6 max-delay",
+      guards: [.transport(58), .possibly(.ipv6, rule: 1), .icmpv6Type([130])]),
+    Case("inet", "icmp type=8", "icmp id", guards: [.transport(1), .possibly(.ipv4, rule: 1)]),
+    Case(
+      "inet", "icmp type!=3", "icmp mtu",
+      guards: [.transport(1), .possibly(.ipv4, rule: 1), .icmpType([3])]),
     // An explicit match replaces what nft would insert, also where the two conflict.
     Case("inet", "ip protocol=58", "icmpv6 type", guards: []),
     Case("inet", "ip6 nexthdr=1", "icmp type", guards: []),
@@ -74,7 +81,9 @@ struct GuardTests {
     Case("inet", "ip ttl", "icmpv6 type", guards: [.transport(58)]),
     Case("inet", "ip protocol!=58", "icmpv6 type", guards: [.transport(58)]),
     Case("inet", "meta l4proto!=6", "tcp dport", guards: [.transport(6)]),
-    Case("inet", "meta protocol=2048", "icmpv6 type", guards: [.ipv6, .transport(58)]),
+    Case(
+      "inet", "meta protocol=2048", "icmpv6 type",
+      guards: [.transport(58), .possibly(.ipv6, rule: 1)]),
     Case("netdev", "meta protocol=2048", "icmpv6 type", guards: [.transport(58)]),
     Case("bridge", "meta protocol=2048", "icmpv6 type", guards: [.transport(58)]),
     Case("inet", "ether type=2048", "icmp type", guards: [.transport(1)]),

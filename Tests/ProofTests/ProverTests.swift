@@ -54,6 +54,19 @@ struct ProverTests {
     Case(
       ruleset: "talos-block", line: "any -> hosts 22 tcp expect deny in siderolink",
       code: "failed verdict.allow"),
+    // nft lists `icmpv6 type` alike whether the rule tests for IPv6 or not.
+    Case(
+      ruleset: "listed-alike", line: "10.0.0.9 -> 10.0.0.1 proto 58 expect deny in eth0",
+      code: "unknown unknown.unmodelled"),
+    Case(
+      ruleset: "listed-alike", line: "10.0.0.9 -> 10.0.0.1 proto 57 expect deny in eth0",
+      code: "passed verdict.drop"),
+    Case(
+      ruleset: "listed-alike", line: "10.0.0.9 -> 10.0.0.1 22 tcp expect allow in eth0",
+      code: "passed verdict.allow"),
+    Case(
+      ruleset: "listed-alike", line: "fd00::9 -> fd00::1 icmpv6 type echo-request expect allow",
+      code: "passed verdict.allow"),
     // The interface is any but the trusted ones only where the line says so.
     Case(
       ruleset: "talos-block", line: "any -> hosts 22 tcp expect deny in eth0",
@@ -261,17 +274,30 @@ struct ProverTests {
 
   /// An answer names the limits that it rests on, and no others.
   @Test(arguments: [
-    ("any -> hosts 100 tcp expect allow", ["limit rate 5/minute burst 5 packets not exceeded"]),
-    ("any -> hosts 101 tcp expect allow", []),
-    ("any -> hosts 102 tcp expect allow", []),
-    ("any -> hosts 103 tcp expect allow", ["ct count over 20 not exceeded"]),
-    ("any -> hosts 100 tcp expect deny", ["limit rate 5/minute burst 5 packets not exceeded"]),
-    ("any -> hosts 101 tcp expect deny", []),
+    (
+      "10.9.0.0/16 -> hosts 100 tcp expect allow",
+      ["limit rate 5/minute burst 5 packets not exceeded"]
+    ),
+    ("10.9.0.0/16 -> hosts 101 tcp expect allow", []),
+    ("10.9.0.0/16 -> hosts 102 tcp expect allow", []),
+    ("10.9.0.0/16 -> hosts 103 tcp expect allow", ["ct count over 20 not exceeded"]),
+    (
+      "10.9.0.0/16 -> hosts 200 tcp one-way expect allow",
+      ["limit rate over 8/minute burst 5 packets not exceeded"]
+    ),
+    (
+      "10.9.0.0/16 -> hosts 201 tcp one-way expect allow", ["room for add @seen { ip saddr }"]
+    ),
+    (
+      "10.9.0.0/16 -> hosts 100 tcp expect deny",
+      ["limit rate 5/minute burst 5 packets not exceeded"]
+    ),
+    ("10.9.0.0/16 -> hosts 101 tcp expect deny", []),
   ])
   func `names the state that an answer rests on`(line: String, assumptions: [String]) throws {
     let outcome = try ProofFixture.answer(line, on: "gates")
     #expect(outcome.assumptions == assumptions, "\(outcome.code)")
-    #expect(outcome.status == (line.hasSuffix("allow") ? .passed : .failed))
+    #expect(outcome.status == (line.hasSuffix("allow") ? .passed : .failed), "\(outcome.message)")
   }
 
   /// Each host has a connection table of its own: what one does not track the other may.

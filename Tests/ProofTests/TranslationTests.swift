@@ -109,4 +109,66 @@ struct TranslationTests {
     #expect(packet.further.contains { $0.name == "translated dport" && $0.value == "9000" })
     #expect(outcome.decidedBy?.chain == "into-br-db")
   }
+
+  /// A router that translates, and a server behind it.
+  static func router(_ lines: String) throws -> [ClaimOutcome] {
+    try ProofFixture.outcomes(
+      """
+      host router = 192.0.2.10, fd00:1::10 iface eth0
+      host backend = 10.0.0.3 iface eth0
+      group clients = 198.51.100.0/24, fd00:2::/64
+      firewall router = nft "translations" on router
+      firewall backend = nft "backend" on backend
+      \(lines)
+      """)
+  }
+
+  static let routerCases: [Case] = [
+    Case(line: "clients -> router 1000 tcp expect allow family ipv4", code: "passed verdict.allow"),
+    // `ct status` and `ct original` tell that it was translated, and from what.
+    Case(line: "clients -> router 1001 tcp expect allow family ipv4", code: "failed verdict.drop"),
+    // Either address, or either port, may be chosen.
+    Case(line: "clients -> router 1002 tcp expect allow family ipv4", code: "failed verdict.drop"),
+    Case(line: "clients -> router 1002 tcp expect deny family ipv4", code: "failed verdict.allow"),
+    Case(line: "clients -> router 1003 tcp expect allow family ipv4", code: "failed verdict.drop"),
+    Case(line: "clients -> router 1003 tcp expect deny family ipv4", code: "failed verdict.allow"),
+    // To the router itself.
+    Case(line: "clients -> router 1004 tcp expect allow family ipv6", code: "passed verdict.allow"),
+    // Under which address it answers, before that is exchanged, its interface tells alone.
+    Case(
+      line: "clients -> router 1004 tcp expect allow family ipv4",
+      code: "unknown unknown.unmodelled"),
+    Case(line: "clients -> router 1006 tcp expect drop family ipv4", code: "passed verdict.drop"),
+    // Of one family alone.
+    Case(line: "clients -> router 1005 tcp expect allow family ipv6", code: "passed verdict.allow"),
+    Case(line: "clients -> router 1005 tcp expect drop family ipv4", code: "passed verdict.drop"),
+    Case(line: "clients -> router 1007 tcp expect drop family ipv4", code: "passed verdict.drop"),
+    // One chain translates, and no other after it.
+    Case(line: "clients -> router 80 tcp expect drop family ipv4", code: "passed verdict.drop"),
+    Case(line: "clients -> router 1008 tcp expect drop family ipv4", code: "passed verdict.drop"),
+    // The server has a firewall of its own.
+    Case(line: "clients -> router 1009 tcp expect allow family ipv4", code: "passed verdict.allow"),
+    Case(line: "clients -> router 1010 tcp expect allow family ipv4", code: "failed verdict.drop"),
+    Case(line: "clients -> router 53 udp expect allow family ipv4", code: "passed verdict.allow"),
+    // Whether the loopback takes packets from outside is a setting of the interface.
+    Case(
+      line: "clients -> router 1011 tcp expect allow family ipv4",
+      code: "unknown unknown.unmodelled"),
+    Case(line: "clients -> router 22 tcp expect allow", code: "passed verdict.allow"),
+  ]
+
+  @Test("every way to translate", arguments: routerCases)
+  func translations(_ asked: Case) throws {
+    let outcome = try #require(try Self.router(asked.line).first)
+    #expect(
+      "\(outcome.status.rawValue) \(outcome.code)" == asked.code,
+      "\(outcome.message) \(outcome.reasons) \(String(describing: outcome.counterexample))")
+  }
+
+  @Test func `names the firewall behind the host that translates`() throws {
+    let outcome = try #require(
+      try Self.router("clients -> router 1010 tcp expect allow family ipv4").first)
+    #expect(outcome.decidedBy?.firewall == "backend")
+    #expect(outcome.counterexample?.destinationPort == 1010)
+  }
 }

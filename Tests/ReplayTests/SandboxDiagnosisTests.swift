@@ -69,7 +69,8 @@ struct SandboxDiagnosisTests {
       named: "ipv6.disable"),
     Case(
       testDescription: "rules are refused",
-      error: .rejected(words: "Error: Could not process rule: Operation not supported"),
+      error: .rejected(
+        RulesetRejection(words: "Error: Could not process rule: Operation not supported")),
       isRoot: true, named: "nft_log"),
   ]
 

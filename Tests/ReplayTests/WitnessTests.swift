@@ -56,7 +56,7 @@ struct WitnessTests {
     #expect(Set(selection.packets.map(\.phase)) == [.first, .answer, .further])
     #expect(Set(selection.packets.map(\.family)) == [.ipv4, .ipv6])
     for packet in selection.packets {
-      #expect(packet.fate == .accepted)
+      #expect(packet.proved == .fate(.accepted))
       switch packet.phase {
       case .first:
         #expect(packet.kind == .inbound)
@@ -101,7 +101,7 @@ struct WitnessTests {
     var (prover, flows, _) = try question(
       Self.hosts + "10.0.0.5 -> node 22 tcp expect deny\n", [rule])
     let packet = try #require(prover.witnesses(of: flows[0], limit: 16).packets.first)
-    #expect(packet.fate == .accepted)
+    #expect(packet.proved == .fate(.accepted))
     #expect(packet.bytes[8] == 7)
     #expect(packet.bytes[34..<36] == [0, 9])
     // The checksums are right with the new values.

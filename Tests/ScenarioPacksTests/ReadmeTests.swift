@@ -3,7 +3,7 @@ import LinuxKernel
 import Testing
 
 /// What the README shows is what the program prints.
-@Suite("The README")
+@Suite("The README", .serialized)
 struct ReadmeTests {
   /// A command and what the README shows below it.
   struct Example {

@@ -49,7 +49,21 @@ struct OddCase: Sendable, CustomTestStringConvertible {
   let verdict: PacketVerdict
 }
 
+/// Accepts what has a length, and may test for a family before.
+private func possibly(_ family: IPFamily) -> Ruleset {
+  let length = Expression.selector(
+    Selector(.meta(.length), requiring: [.possibly(family, rule: 1)]))
+  return ruleset(
+    [[.match(Match(length, .greater, .value(0))), .verdict(.accept)]], policy: .drop)
+}
+
 private let odd: [OddCase] = [
+  OddCase(
+    testDescription: "a test for the packet's family that may be there",
+    ruleset: possibly(.ipv4), verdict: .accept),
+  OddCase(
+    testDescription: "a test for the other family that may be there",
+    ruleset: possibly(.ipv6), verdict: .unknown),
   OddCase(
     testDescription: "chains that go in a circle",
     ruleset: ruleset(
