@@ -332,7 +332,7 @@ extension Simulator {
     return way.ended(report.verdict, report.because)
   }
 
-  /// What becomes of a fragment where the kernel puts packets together.
+  /// What becomes of a fragment that waits for the others.
   private mutating func keptFragment(_ packet: borrowing Packet, _ way: Way) -> PacketReport {
     guard keptFragments.insert(packet.datagram).inserted else {
       return way.ended(.unknown, "it may complete what other fragments began")
