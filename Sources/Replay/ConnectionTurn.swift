@@ -6,10 +6,13 @@ internal import Sandbox
 struct ConnectionTurn {
   private(set) var members: [Int] = []
   private(set) var entries: [SandboxConnection] = []
-  private var isTaken = false
+  /// Whether a packet that needs fresh state comes first, or alone.
+  private var hasFresh = false
+
+  private var isAlone = false
 
   /// Divides packets so that no two of a turn see one connection from different ends, and that
-  /// those which need fresh state have a turn of their own.
+  /// those which need fresh state find it.
   ///
   /// - Parameters:
   ///   - packets: The packets.
@@ -21,15 +24,23 @@ struct ConnectionTurn {
     var turns: [ConnectionTurn] = []
     for (index, packet) in packets.enumerated() {
       let entry = SandboxConnection(packet)
-      let isAlone = fresh.contains(index)
+      let needsFresh = fresh.contains(index)
+      if needsFresh, entry == nil, let place = turns.firstIndex(where: { !$0.hasFresh }) {
+        // It comes before the others, to which it is all the same what it leaves behind.
+        turns[place].members.insert(index, at: 0)
+        turns[place].hasFresh = true
+        continue
+      }
       var isTaken = false
-      for place in turns.indices where !isTaken && !isAlone && !turns[place].isTaken {
+      for place in turns.indices where !isTaken && !needsFresh && !turns[place].isAlone {
         isTaken = turns[place].take(index, entry)
       }
       guard !isTaken else { continue }
       var turn = ConnectionTurn()
       _ = turn.take(index, entry)
-      turn.isTaken = isAlone
+      turn.hasFresh = needsFresh
+      // Packets of open connections come last, and others must not come before.
+      turn.isAlone = needsFresh && entry != nil
       turns.append(turn)
     }
     return turns

@@ -17,8 +17,8 @@ struct KernelSession: ~Copyable {
 
   /// Sends packets through a ruleset on a host.
   ///
-  /// Packets of open connections come after all others, once there are entries for them. Those that
-  /// need fresh state have the ruleset loaded for them alone.
+  /// Packets of open connections come after all others, once there are entries for them. Before one
+  /// that needs fresh state the ruleset is loaded anew.
   ///
   /// - Returns: The verdicts, in the order of the packets.
   /// - Throws: ``SandboxError`` with what this machine or the ruleset does not allow.
