@@ -84,7 +84,7 @@ let package = Package(
       dependencies: [
         "Addresses", "Diagnostics", "KernelComparison", "LinuxKernel", "Netfilter",
         "NftablesFrontend", "Rulesets", "Sandbox", "Simulation", "TestSupport", "Wire",
-      ], path: "Tests/Fuzz"),
+      ], path: "Tests/Fuzz", exclude: ["README.md", "mutation-check"]),
     .target(
       name: "KernelComparison",
       dependencies: [
@@ -130,7 +130,8 @@ let package = Package(
     .testTarget(
       name: "SandboxTests",
       dependencies: [
-        "Addresses", "Diagnostics", "LinuxKernel", "Netfilter", "NftablesFrontend", "Rulesets",
+        "Addresses", "Diagnostics", "KernelComparison", "LinuxKernel", "Netfilter",
+        "NftablesFrontend", "Rulesets",
         "Sandbox", "Simulation", "TestSupport", "Wire", "portproof",
       ]),
     .testTarget(
@@ -158,7 +159,7 @@ let package = Package(
   swiftLanguageModes: [.v6]
 )
 
-let strict: [SwiftSetting] = [
+var strict: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("MemberImportVisibility"),
@@ -167,6 +168,9 @@ let strict: [SwiftSetting] = [
   .strictMemorySafety(),
   .treatAllWarnings(as: .error),
 ]
+
+// A build with deliberate mistakes in it, for `Tests/Fuzz/mutation-check`.
+if Context.environment["PORTPROOF_FAULTS"] != nil { strict.append(.define("FAULTS")) }
 
 for target in package.targets where target.type != .system && target.name != "CLinuxShims" {
   target.swiftSettings = strict

@@ -69,6 +69,9 @@ struct CheckCommand {
       if arguments.has(.replay) {
         let step = ReplayStep(arguments: arguments, console: console, replay: replay)
         run.replay = step.run(question, &run.claims)
+        if Interruption.isRequested {
+          throw Stop(status: .interrupted, reason: "interrupted")
+        }
       }
       status = output.status(of: run)
     } catch {

@@ -69,7 +69,11 @@ struct ExplainCommand {
       } catch {
         return error.status
       }
-      let host = try SimulateCommand.host(arguments)
+      var host = try SimulateCommand.host(arguments)
+      if host == nil, arguments.has(.replay) {
+        // What the kernel is asked on is what the answer is about.
+        host = (try? PacketWitness.packet(reading: packet)).map { Replay.host(of: $0) }
+      }
       run.claims = [try PacketExplanation.claim(packet, reading.ruleset, host: host)]
       if arguments.has(.replay) {
         let step = ReplayStep(arguments: arguments, console: console, replay: replay)

@@ -253,14 +253,17 @@ struct FirewallLoading {
     for remark in listing.remarks {
       console.say(Diagnostic("nft.remark", .warning, "nft: \(remark)", at: nil))
     }
-    return try lower(listing.json, text: listing.text, name: name, sources: &sources)
+    return try lower(
+      listing.json, text: listing.text, bytecode: listing.bytecode, name: name, sources: &sources)
   }
 
   private func lower(
-    _ json: [UInt8], text: [UInt8]? = nil, name: String, sources: inout SourceMap
+    _ json: [UInt8], text: [UInt8]? = nil, bytecode: [UInt8]? = nil, name: String,
+    sources: inout SourceMap
   ) throws(Stop) -> Ruleset {
     let reading = NftablesReader.read(
-      json, name: name, sources: &sources, text: text, retelling: Self.retold)
+      json, name: name, sources: &sources, text: text, bytecode: bytecode,
+      retelling: Self.retold)
     for diagnostic in reading.diagnostics { console.say(diagnostic, sources: sources) }
     guard let ruleset = reading.ruleset else {
       throw Stop(status: .unusable, reason: "cannot make sense of \(name)")

@@ -13,6 +13,9 @@ package struct LibnftablesReader: Sendable {
     /// What `nft -n -a list ruleset` prints of the same generation, where the JSON has gaps that
     /// text may close.
     package var text: [UInt8]?
+    /// The bytecode of all rules as `nft --debug=netlink list ruleset` prints it, of the same
+    /// generation, where nft may list rules alike that differ in it.
+    package var bytecode: [UInt8]?
     /// Interfaces that the text names and that were made up so that it loads.
     package var madeUpInterfaces: [String]
     /// What libnftables said besides.
@@ -167,17 +170,22 @@ package struct LibnftablesReader: Sendable {
   private static let missingNotation = "have no json callback"
 
   private func listing(_ result: Result) -> Listing {
-    var listing = Listing(json: result.output, text: nil, madeUpInterfaces: [], remarks: [])
+    var listing = Listing(
+      json: result.output, text: nil, bytecode: nil, madeUpInterfaces: [], remarks: [])
     for line in result.words.split(separator: "\n") {
       if line.hasPrefix(NetfilterChild.interfaceMark) {
         listing.madeUpInterfaces.append(
           String(line.dropFirst(NetfilterChild.interfaceMark.count)))
-      } else if line.hasPrefix(NetfilterChild.textMark) {
-        guard let count = Int(line.dropFirst(NetfilterChild.textMark.count)),
-          count <= listing.json.count
+      } else if line.hasPrefix(NetfilterChild.partsMark) {
+        let counts = line.dropFirst(NetfilterChild.partsMark.count).split(separator: " ")
+          .compactMap { Int($0) }
+        guard counts.count == 3, counts.allSatisfy({ $0 >= 0 }),
+          counts.reduce(0, +) == listing.json.count
         else { continue }
-        listing.text = Array(listing.json[count...])
-        listing.json.removeSubrange(count...)
+        let textEnd = counts[0] + counts[1]
+        if counts[1] > 0 { listing.text = Array(listing.json[counts[0]..<textEnd]) }
+        if counts[2] > 0 { listing.bytecode = Array(listing.json[textEnd...]) }
+        listing.json.removeSubrange(counts[0]...)
       } else if !line.hasSuffix(Self.missingNotation) {
         listing.remarks.append(String(line))
       }

@@ -27,8 +27,8 @@ package enum NetfilterChild {
   /// What stands before the names of interfaces that the child made up.
   static let interfaceMark = "portproof-interface: "
 
-  /// What stands before the number of bytes that are JSON, where text follows them.
-  static let textMark = "portproof-json-bytes: "
+  /// What stands before the numbers of bytes that are JSON, text and bytecode.
+  static let partsMark = "portproof-bytes: "
 
   /// How often a listing is begun again because the ruleset was changed meanwhile.
   private static let generationAttempts = 5
@@ -63,49 +63,66 @@ package enum NetfilterChild {
     return printRuleset()
   }
 
-  /// Prints the ruleset as JSON, and after it as text where JSON does not tell all.
+  /// Prints the ruleset as JSON, and after it as text and bytecode where JSON does not tell all.
   ///
-  /// Both are of one generation, which is asked for before and after.
-  static func printRuleset() -> Status {
-    // libnftables prints hours of the day in local time; the kernel compares them in UTC.
-    Machine.setEnvironment("TZ", to: "UTC")
-    tzset()
-    guard let context = NftablesContext() else { return .outOfMemory }
+  /// All are of one generation, which is asked for before and after.
+  private static func printRuleset() -> Status {
+    useUniversalTime()
     for attempt in 1...generationAttempts {
       let generation = RulesetGeneration.current
-      context.forgetOutput()
-      context.write(.json)
-      guard context.run("list ruleset") else { break }
-      guard ListingGaps.exist(in: context) else { return copyOutput(of: context) }
-      let count = context.outputCount
-      let families = ListingGaps.familiesWithExtensions(in: context)
-      var text: [UInt8] = []
-      if families.isEmpty {
-        context.write(.text)
-        guard context.run("list ruleset") else { break }
-      } else {
-        for family in families { text += listed(family) }
+      guard let context = NftablesContext() else { return .outOfMemory }
+      guard context.run("list ruleset") else { return refused(context) }
+      let hasGaps = ListingGaps.exist(in: context)
+      let hidesTests = ListingGaps.mayHideTests(in: context)
+      guard hasGaps || hidesTests else { return copyOutput(of: context) }
+      let text = hasGaps ? text(beside: context) : []
+      guard let bytecode = NftablesContext() else { return .outOfMemory }
+      if hidesTests {
+        bytecode.showBytecode()
+        guard bytecode.run("list ruleset") else { return refused(bytecode) }
       }
-      if let generation, generation == RulesetGeneration.current {
-        say("\(textMark)\(count)\n")
-        guard context.copyOutput(), (try? StandardStream.output.write(text)) != nil else {
-          return .outputLost
-        }
-        return .done
+      // The listing follows the bytecode again.
+      let bytecodeCount = bytecode.offset(of: "{\"nftables\"", from: 0) ?? 0
+      guard let generation, generation == RulesetGeneration.current else {
+        guard attempt == generationAttempts else { continue }
+        // The JSON alone is one ruleset.
+        say("the ruleset was changed while it was being listed, \(attempt) times in a row\n")
+        return copyOutput(of: context)
       }
-      guard attempt == generationAttempts else { continue }
-      // The JSON alone is one ruleset.
-      context.forgetOutput()
-      context.write(.json)
-      guard context.run("list ruleset") else { break }
-      say("the ruleset was changed while it was being listed, \(attempt) times in a row\n")
-      return copyOutput(of: context)
+      say("\(partsMark)\(context.outputCount) \(text.count) \(bytecodeCount)\n")
+      guard context.copyOutput(), (try? StandardStream.output.write(text)) != nil,
+        bytecode.copyOutput(upTo: bytecodeCount)
+      else { return .outputLost }
+      return .done
     }
+    preconditionFailure("the last attempt prints, whatever the generation")
+  }
+
+  /// Prints the ruleset as JSON and nothing else.
+  static func printJSON() -> Status {
+    useUniversalTime()
+    guard let context = NftablesContext() else { return .outOfMemory }
+    return context.run("list ruleset") ? copyOutput(of: context) : refused(context)
+  }
+
+  /// libnftables prints hours of the day in local time; the kernel compares them in UTC.
+  private static func useUniversalTime() {
+    Machine.setEnvironment("TZ", to: "UTC")
+    tzset()
+  }
+
+  private static func refused(_ context: borrowing NftablesContext) -> Status {
     say(context.takeErrors())
     return .rejected
   }
 
-  /// The text listing of a family, by a process of its own; empty where that fails.
+  /// The text listing of the ruleset that a context has listed as JSON.
+  private static func text(beside context: borrowing NftablesContext) -> [UInt8] {
+    let families = ListingGaps.familiesWithExtensions(in: context)
+    return families.isEmpty ? listed("") : families.flatMap { listed($0) }
+  }
+
+  /// The text listing of a family, or of all (""), by a process of its own; empty where that fails.
   private static func listed(_ family: String) -> [UInt8] {
     let output = try? ChildProcess.run(
       Machine.ownExecutable, [argument, "text", family], timeout: .seconds(120), limit: 4 << 30)
@@ -114,11 +131,10 @@ package enum NetfilterChild {
   }
 
   private static func listText(of family: String) -> Status {
-    Machine.setEnvironment("TZ", to: "UTC")
-    tzset()
+    useUniversalTime()
     guard let context = NftablesContext() else { return .outOfMemory }
     context.write(.text)
-    guard context.run("list ruleset \(family)") else { return .rejected }
+    guard context.run("list ruleset \(family)") else { return refused(context) }
     return copyOutput(of: context)
   }
 

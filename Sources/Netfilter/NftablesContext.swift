@@ -57,6 +57,11 @@ struct NftablesContext: ~Copyable {
     unsafe nft_ctx_output_set_flags(raw, flags)
   }
 
+  /// Prints the bytecode of rules before what lists them.
+  func showBytecode() {
+    unsafe nft_ctx_output_set_debug(raw, UInt32(NFT_DEBUG_NETLINK.rawValue))
+  }
+
   /// Where `include` looks for names without a path, in order.
   func setIncludeFolders(_ folders: [String]) {
     unsafe nft_ctx_clear_include_paths(raw)
@@ -110,14 +115,15 @@ struct NftablesContext: ~Copyable {
     return found < 0 ? nil : start + found
   }
 
-  /// Writes what was printed to standard output.
+  /// Writes what was printed to standard output, or the first bytes of it.
   ///
   /// - Returns: Whether all of it could be written.
-  func copyOutput() -> Bool {
+  func copyOutput(upTo end: Int? = nil) -> Bool {
     guard let bytes = unsafe memory.pointee else { return true }
+    let end = min(end ?? outputCount, outputCount)
     var done = 0
-    while done < outputCount {
-      let count = unsafe Glibc.write(1, bytes + done, outputCount - done)
+    while done < end {
+      let count = unsafe Glibc.write(1, bytes + done, end - done)
       if count < 0, errno == EINTR { continue }
       guard count > 0 else { return false }
       done += count

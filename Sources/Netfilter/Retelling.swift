@@ -20,7 +20,7 @@ enum Retelling {
     else { return NetfilterChild.Status.misused.rawValue }
     if let refusal = NetfilterChild.enterNamespace() { return refusal }
     guard load(commands) else { return NetfilterChild.Status.outOfMemory.rawValue }
-    return NetfilterChild.printRuleset().rawValue
+    return NetfilterChild.printJSON().rawValue
   }
 
   private static func commands(in input: [UInt8]) -> [Command]? {

@@ -43,6 +43,10 @@ struct NftLowering {
   var extensions: [XtablesExtension] = []
   /// The same ruleset as text, where that is at hand.
   let listingText: NftListingText?
+  /// The same ruleset's bytecode, where that is at hand.
+  let bytecode: NftBytecode?
+  /// What the bytecode of the rule being lowered tests; nil where it is not at hand.
+  private var ruleTests: NftBytecode.Tests?
   private var tableNumbers: [TableKey: Int] = [:]
 
   private struct TableKey: Hashable {
@@ -60,7 +64,10 @@ struct NftLowering {
     var unreadableFlags: String?
   }
 
-  init(document: JSONDocument, file: Int, listingText: NftListingText?) {
+  init(
+    document: JSONDocument, file: Int, listingText: NftListingText?, bytecode: NftBytecode?
+  ) {
+    self.bytecode = bytecode
     self.document = document
     self.file = file
     self.listingText = listingText
@@ -392,11 +399,35 @@ struct NftLowering {
   }
 
   private mutating func rule(_ node: Node, _ expressions: Node) -> Rule {
+    let handle = integer("handle", of: node)
+    if let bytecode, let handle {
+      ruleTests = bytecode.tests(
+        of: handle,
+        in: NftListingText.Name(
+          family: family, table: ruleset.tables[table].name,
+          chain: string("chain", of: node) ?? ""))
+    }
+    defer { ruleTests = nil }
     var rule = Rule(
-      statements: statements(expressions), provenance: Provenance(span: span(of: node)))
-    rule.handle = integer("handle", of: node)
+      statements: withEtherType(statements(expressions)),
+      provenance: Provenance(span: span(of: node)))
+    rule.handle = handle
     rule.comment = string("comment", of: node)
     return rule
+  }
+
+  /// Puts the test of the frame's type back that nft leaves out before a field of IP.
+  private func withEtherType(_ statements: [Statement]) -> [Statement] {
+    guard let type = ruleTests?.etherType, family != .bridge, type == 0x0800 || type == 0x86DD,
+      let field = PayloadFields.field("type", of: "ether"),
+      !statements.contains(where: { $0.readsEtherType })
+    else { return statements }
+    let selector = Selector(.payload(field), requiring: ImpliedGuards.ethernet)
+    let test = Match(.selector(selector), .equal, .value(UInt128(type)))
+    var statements = statements
+    let first = statements.firstIndex { if case .match = $0 { true } else { false } }
+    statements.insert(.match(test), at: first ?? 0)
+    return statements
   }
 
   /// The statements of a rule.
@@ -404,6 +435,11 @@ struct NftLowering {
     established = Established(family: family)
     ruleNumber += 1
     established.rule = ruleNumber
+    if let ruleTests {
+      // In a bridge the frame's type tells the family.
+      established.testsFamily =
+        ruleTests.family || family == .bridge && ruleTests.etherType != nil
+    }
     var statements: [Statement] = []
     statements.reserveCapacity(count(of: expressions))
     var children = document.children(of: expressions)
@@ -503,5 +539,15 @@ extension NftLowering {
       if text.count >= 2_000, byte < 0x80 { return String(decoding: text, as: UTF8.self) + "…" }
     }
     return String(decoding: text, as: UTF8.self)
+  }
+}
+
+extension Statement {
+  /// Whether the statement compares the type of the frame, or of what a VLAN tag carries.
+  fileprivate var readsEtherType: Bool {
+    guard case .match(let match) = self, case .selector(let selector) = match.left,
+      case .payload(let field) = selector.field
+    else { return false }
+    return field.name == "ether type" || field.name == "vlan type"
   }
 }

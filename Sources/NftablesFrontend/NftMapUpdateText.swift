@@ -55,10 +55,11 @@ struct NftMapUpdateText {
     while let word = next, word != ":" {
       position += 1
       switch word {
-      case "timeout", "expires":
-        // How long is not in the model, only that it ends.
+      case "timeout":
+        guard let seconds = takeAny().flatMap({ Self.seconds(of: $0) }) else { return nil }
+        element = #"{"elem":{"val":\#(key),"timeout":\#(seconds)}}"#
+      case "expires":
         guard takeAny() != nil else { return nil }
-        element = #"{"elem":{"val":\#(key),"timeout":1}}"#
       case "limit":
         guard let limit = limit() else { return nil }
         gates.append(#"{"limit":\#(limit)}"#)
@@ -79,6 +80,25 @@ struct NftMapUpdateText {
   }
 
   // MARK: - State of an element
+
+  /// A time of nft's: `90s`, `1m30s`, `1d2h`; nil for one that has no whole seconds.
+  private static func seconds(of text: Substring) -> UInt64? {
+    var total: UInt64 = 0
+    var rest = text
+    while !rest.isEmpty {
+      let digits = rest.prefix { $0.isASCII && $0.isNumber }
+      rest = rest.dropFirst(digits.count)
+      let unit = rest.prefix { $0.isLetter }
+      rest = rest.dropFirst(unit.count)
+      let factors: [Substring: UInt64] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
+      guard let count = UInt64(digits), let factor = factors[unit] else { return nil }
+      let (product, isTooLarge) = count.multipliedReportingOverflow(by: factor)
+      let (sum, overflows) = total.addingReportingOverflow(product)
+      guard !isTooLarge, !overflows else { return nil }
+      total = sum
+    }
+    return text.isEmpty ? nil : total
+  }
 
   /// `rate [over] 5/second [burst 10 packets]`, or `rate 10 kbytes/second [burst 1 mbytes]`.
   private mutating func limit() -> String? {

@@ -28,16 +28,20 @@ package enum NftablesReader {
   ///   - sources: the map that the file is added to.
   ///   - text: the text listing of the same ruleset, where it is at hand; it tells what the JSON
   ///     leaves out.
+  ///   - bytecode: the bytecode of the same rules, where it is at hand; it tells what rules test that
+  ///     are listed alike.
   ///   - retelling: loads commands and lists them, for statements that are listed as text.
   /// - Returns: the ruleset, or diagnostics that say why there is none.
   package static func read(
     _ bytes: [UInt8], name: String, sources: inout SourceMap, text: [UInt8]? = nil,
-    retelling: NftRetelling? = nil
+    bytecode: [UInt8]? = nil, retelling: NftRetelling? = nil
   ) -> Reading {
     let file = sources.add(SourceFile(name: name, bytes: bytes))
     do throws(JSONError) {
       let document = try JSONDocument(reading: bytes, limits: limits)
-      return read(document, document.root, file: file, text: text, retelling: retelling)
+      return read(
+        document, document.root, file: file, text: text, bytecode: bytecode,
+        retelling: retelling)
     } catch {
       return Reading(
         ruleset: nil, diagnostics: [syntaxDiagnostic(error, bytes, file: file)])
@@ -65,10 +69,11 @@ package enum NftablesReader {
   /// Reads a listing that is a value inside a document, whose text is file number `file`.
   package static func read(
     _ document: JSONDocument, _ node: JSONDocument.Node, file: Int, text: [UInt8]? = nil,
-    retelling: NftRetelling? = nil
+    bytecode: [UInt8]? = nil, retelling: NftRetelling? = nil
   ) -> Reading {
     var lowering = NftLowering(
-      document: document, file: file, listingText: text.map { NftListingText($0) })
+      document: document, file: file, listingText: text.map { NftListingText($0) },
+      bytecode: bytecode.map { NftBytecode($0) })
     if let list = document.member("nftables", of: node), document.kind(of: list) == .array {
       lowering.lower(objects: list)
       lowering.reportUnlistedExtensions()

@@ -65,6 +65,8 @@ struct Comparison {
       let model = prediction.hooks.first { $0.hook == hook }?.verdict.name
       let kernel = kernel[hook]
       guard model != nil || kernel != nil else { return nil }
+      // The kernel tells of the hooks of devices only where a chain is at the device.
+      if hook == .ingress || hook == .egress, model == nil || kernel == nil { return nil }
       return HookComparison(
         hook: hook.rawValue, model: model, kernel: kernel,
         modelTrace: prediction.trace.filter { $0.hook == hook }.map { entry in

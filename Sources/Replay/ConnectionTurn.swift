@@ -6,21 +6,30 @@ internal import Sandbox
 struct ConnectionTurn {
   private(set) var members: [Int] = []
   private(set) var entries: [SandboxConnection] = []
+  private var isTaken = false
 
-  /// Divides packets so that no two of a turn see one connection from different ends.
+  /// Divides packets so that no two of a turn see one connection from different ends, and that
+  /// those which need fresh state have a turn of their own.
   ///
-  /// - Returns: The turns; one, but for packets of two connections between the same ports.
-  static func turns(of packets: [WitnessPacket]) -> [ConnectionTurn] {
+  /// - Parameters:
+  ///   - packets: The packets.
+  ///   - fresh: The places of those before which no other may have come.
+  /// - Returns: The turns; one, as a rule.
+  static func turns(
+    of packets: [WitnessPacket], needingFreshState fresh: Set<Int>
+  ) -> [ConnectionTurn] {
     var turns: [ConnectionTurn] = []
     for (index, packet) in packets.enumerated() {
       let entry = SandboxConnection(packet)
+      let isAlone = fresh.contains(index)
       var isTaken = false
-      for place in turns.indices where !isTaken {
+      for place in turns.indices where !isTaken && !isAlone && !turns[place].isTaken {
         isTaken = turns[place].take(index, entry)
       }
       guard !isTaken else { continue }
       var turn = ConnectionTurn()
       _ = turn.take(index, entry)
+      turn.isTaken = isAlone
       turns.append(turn)
     }
     return turns

@@ -98,18 +98,14 @@ struct HostSketch {
     }
   }
 
-  /// The host.
-  ///
-  /// - Parameter names: Interfaces that it has besides those that packets use.
-  /// - Returns: The host, with reverse-path filters off.
-  func host(with names: [InterfaceName]) -> Host {
-    let used = Set(own.values).union(others.values)
-    let all = used.sorted { $0.rawValue < $1.rawValue } + names.filter { !used.contains($0) }
-    let interfaces = all.enumerated().map { number, name in
+  /// The host, with reverse-path filters off.
+  var host: Host {
+    let used = Set(own.values).union(others.values).sorted { $0.rawValue < $1.rawValue }
+    let interfaces = used.enumerated().map { number, name in
       var addresses = own.filter { $0.value == name }.keys.sorted()
       // An interface without an address is none that a router has, or that masquerades.
       for family in IPFamily.allCases
-      where used.contains(name) && !addresses.contains(where: { $0.family == family }) {
+      where !addresses.contains(where: { $0.family == family }) {
         let address = Self.spare(number, family)
         if others[address] == nil, own[address] == nil { addresses.append(address) }
       }

@@ -17,12 +17,14 @@ struct KernelSession: ~Copyable {
 
   /// Sends packets through a ruleset on a host.
   ///
-  /// Packets of open connections come after all others, once there are entries for them.
+  /// Packets of open connections come after all others, once there are entries for them. Those that
+  /// need fresh state have the ruleset loaded for them alone.
   ///
   /// - Returns: The verdicts, in the order of the packets.
   /// - Throws: ``SandboxError`` with what this machine or the ruleset does not allow.
   mutating func verdicts(
-    for packets: [WitnessPacket], by firewall: ReplayedFirewall, on host: Host
+    for packets: [WitnessPacket], needingFreshState fresh: Set<Int>,
+    by firewall: ReplayedFirewall, on host: Host
   ) throws(SandboxError) -> [Verdicts] {
     if var kept = session.take() {
       try kept.replaceHost(host)
@@ -31,7 +33,7 @@ struct KernelSession: ~Copyable {
       session = try SandboxSession(host: host, executable: executable)
     }
     var verdicts = [Verdicts](repeating: [:], count: packets.count)
-    for turn in ConnectionTurn.turns(of: packets) {
+    for turn in ConnectionTurn.turns(of: packets, needingFreshState: fresh) {
       try session?.load(firewall.original, model: firewall.ruleset)
       // What opens connections must not meet their entries.
       let opening = turn.members.filter { packets[$0].connection == .none }

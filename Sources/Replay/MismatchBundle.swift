@@ -120,7 +120,8 @@ package struct MismatchBundle {
     }
     for route in difference.host.routes {
       let place = route.destination.map { "\($0.network)/\($0.length)" } ?? "default"
-      text += "    ip route add \(place) dev \(route.device)\n"
+      let gateway = route.gateway.map { " via \($0) onlink" } ?? ""
+      text += "    ip route add \(place)\(gateway) dev \(route.device)\n"
     }
     if difference.host.isForwarding {
       text += "    sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1\n"

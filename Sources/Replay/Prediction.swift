@@ -4,12 +4,14 @@ package import Simulation
 
 /// What the model says of a packet on its way across a host.
 package struct Prediction: Hashable, Sendable {
-  /// The hooks that it enters, in order, with what becomes of it there; ingress and egress, which
-  /// belong to devices, are left out.
+  /// The hooks that it enters, in order, with what becomes of it there.
   package var hooks: [Hop]
   /// The rules that match on the way.
   package var trace: [TraceEntry]
   package var verdict: PacketVerdict
+  /// Whether it holds only where limits, quotas and sets are as the ruleset says, and no packet
+  /// came before.
+  package var needsFreshState = false
 
   package struct Hop: Hashable, Sendable {
     package var hook: Hook
@@ -36,6 +38,7 @@ package struct Prediction: Hashable, Sendable {
   ) -> Answer {
     var simulator = Simulator(copy program, host: host)
     simulator.isTracing = true
+    simulator.keepsConnections = false
     let question: Packet
     do {
       question = try Packet(
@@ -53,11 +56,14 @@ package struct Prediction: Hashable, Sendable {
     if report.verdict != .accept, !isStopped {
       return .open("the host itself discards it: \(report.because)")
     }
-    return .known(
-      Prediction(
-        hooks: hooks.filter { $0.hook != .ingress && $0.hook != .egress }
-          .map { Hop($0.hook, $0.verdict) },
-        trace: simulator.trace, verdict: report.verdict))
+    var prediction = Prediction(
+      hooks: hooks.map { Hop($0.hook, $0.verdict) }, trace: simulator.trace, verdict: report.verdict
+    )
+    var doubter = Simulator(copy program, host: host)
+    doubter.keepsConnections = false
+    doubter.doubtState()
+    prediction.needsFreshState = doubter.report(on: question).verdict != report.verdict
+    return .known(prediction)
   }
 
   /// Whether this is what was proved of the packet.

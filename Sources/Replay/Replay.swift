@@ -25,6 +25,11 @@ package struct Replay: Sendable {
     self.altering = altering
   }
 
+  /// The least host on which a packet takes the way that is claimed of it.
+  package static func host(of packet: WitnessPacket) -> Host {
+    HostSketch(HostSketch.Demand(packet, hosts: [])).host
+  }
+
   /// What came of one packet.
   package enum Answer: Hashable, Sendable {
     case agrees
@@ -70,6 +75,9 @@ package struct Replay: Sendable {
     return result
   }
 
+  /// For how many packets of a round the ruleset is loaded anew, because they need fresh state.
+  private static let mostFresh = 64
+
   /// Packets that meet one ruleset on one host.
   private struct Round {
     var firewall: Int
@@ -89,7 +97,7 @@ package struct Replay: Sendable {
           members: packets.indices.filter { packets[$0].firewall == number })
       }
     }
-    for (number, firewall) in firewalls.enumerated() {
+    for number in firewalls.indices {
       var sketches: [(sketch: HostSketch, members: [Int])] = []
       for index in packets.indices where packets[index].firewall == number {
         let demand = HostSketch.Demand(packets[index], hosts: hosts)
@@ -100,10 +108,8 @@ package struct Replay: Sendable {
         }
         if !isTaken { sketches.append((HostSketch(demand), [index])) }
       }
-      guard !sketches.isEmpty else { continue }
-      let names = InterfaceNames.named(in: firewall.ruleset)
       rounds += sketches.map {
-        Round(firewall: number, host: $0.sketch.host(with: names), members: $0.members)
+        Round(firewall: number, host: $0.sketch.host, members: $0.members)
       }
     }
     return rounds
@@ -121,6 +127,7 @@ package struct Replay: Sendable {
       let program = programs[round.firewall] ?? Program(firewall.ruleset)
       programs[round.firewall] = program
       var predictions: [(index: Int, prediction: Prediction)] = []
+      var freshCount = 0
       for index in round.members {
         if case .claimed(let state) = packets[index].connection {
           result.answers[index] = .omitted("no packet is \(state) by itself")
@@ -132,7 +139,15 @@ package struct Replay: Sendable {
         }
         switch Prediction.answer(for: packets[index], program, round.host) {
         case .open(let reason): result.answers[index] = .omitted(reason)
-        case .known(let prediction): predictions.append((index, altering(prediction)))
+        case .known(let prediction):
+          if prediction.needsFreshState {
+            guard freshCount < Self.mostFresh else {
+              result.answers[index] = .omitted("the ruleset would be loaded anew for each of many")
+              continue
+            }
+            freshCount += 1
+          }
+          predictions.append((index, altering(prediction)))
         }
       }
       guard !predictions.isEmpty, result.obstacle == nil else {
@@ -142,7 +157,10 @@ package struct Replay: Sendable {
       let verdicts: [KernelSession.Verdicts]
       do throws(SandboxError) {
         verdicts = try kernel.verdicts(
-          for: predictions.map { packets[$0.index] }, by: firewall, on: round.host)
+          for: predictions.map { packets[$0.index] },
+          needingFreshState: Set(
+            predictions.indices.filter { predictions[$0].prediction.needsFreshState }),
+          by: firewall, on: round.host)
       } catch {
         for (index, _) in predictions { result.answers[index] = .omitted("there is no sandbox") }
         if let reason = error.ofRuleset {

@@ -85,6 +85,7 @@ extension RulePrinter {
 
   func text(of update: SetUpdate) -> String {
     var element = text(of: update.key)
+    if let timeout = update.timeout { element += " timeout \(timeout)s" }
     for gate in update.gates { element += " \(gate.text)" }
     if let data = update.data { element += " : \(text(of: data))" }
     return "\(update.operation.rawValue) \(text(of: update.set)) { \(element) }"

@@ -17,12 +17,16 @@ extension OctetWriter {
       write(interface.hardwareAddress)
       write(UInt32(interface.addresses.count))
       for own in interface.addresses { write(own.address, length: own.length) }
+      write(UInt32(interface.groups?.count ?? 0))
+      for group in interface.groups ?? [] { write(group, length: group.family.bitWidth) }
     }
     write(UInt32(host.routes.count))
     for route in host.routes {
       write(route.device)
       write(UInt32(route.destination == nil ? 0 : 1))
       if let prefix = route.destination { write(prefix.network, length: prefix.length) }
+      write(UInt32(route.gateway == nil ? 0 : 1))
+      if let gateway = route.gateway { write(gateway, length: 0) }
     }
   }
 }
@@ -43,6 +47,7 @@ extension OctetReader {
         let (address, length) = address()
         interface.addresses.append(Host.Interface.Address(address, length: length))
       }
+      interface.groups = (0..<count()).map { _ in address().0 }
       host.interfaces.append(interface)
     }
     for _ in 0..<count() {
@@ -52,7 +57,8 @@ extension OctetReader {
         let (address, length) = address()
         destination = IPPrefix(containing: address, length: length)
       }
-      host.routes.append(Host.Route(to: destination, device: device))
+      let gateway = number() == 0 ? nil : address().0
+      host.routes.append(Host.Route(to: destination, device: device, gateway: gateway))
     }
     return host
   }

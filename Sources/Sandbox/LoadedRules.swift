@@ -6,6 +6,8 @@ struct LoadedRules: ~Copyable {
   private let netfilter: NetlinkSocket
   private var loader = RulesetLoader()
   private var mode = ProbeTable.Mode()
+  /// Whether there are chains of devices, with probes around them.
+  private var hasDevices = false
 
   init() throws(SandboxError) {
     netfilter = try attempting("opening a netfilter socket") { () throws(Errno) in
@@ -23,7 +25,13 @@ struct LoadedRules: ~Copyable {
     mode = ProbeTable.Mode()
     do throws(SandboxError) {
       try load(ruleset)
-      try load(Array(ProbeTable.commands.utf8))
+      let use = try attempting("listing the rules") { () throws(Errno) in
+        try HookUse(netfilter)
+      }
+      try load(Array(ProbeTable.commands(busy: use.busy).utf8))
+      let commands = ProbeTable.deviceCommands(for: use.devices)
+      if let commands { try load(Array(commands.utf8)) }
+      hasDevices = commands != nil
     } catch {
       try clear()
       throw error
@@ -33,7 +41,7 @@ struct LoadedRules: ~Copyable {
   /// Has the probes deal with packets in another way from now on.
   mutating func setMode(_ mode: ProbeTable.Mode) throws(SandboxError) {
     guard mode != self.mode else { return }
-    try load(Array(ProbeTable.commands(for: mode).utf8))
+    try load(Array(ProbeTable.commands(for: mode, hasDevices: hasDevices).utf8))
     self.mode = mode
   }
 

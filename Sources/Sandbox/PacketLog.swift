@@ -83,9 +83,11 @@ struct PacketLog: ~Copyable {
       // NFULNL_MSG_PACKET is 0.
       if length >= 20, NetlinkReader.uint16(in: octets, at: start + 4) == 4 << 8 {
         let (report, number) = Self.report(octets, from: start + 20, to: start + length)
-        guard let report, number == sequence else {
+        guard var report, number == sequence else {
           throw .failed(step: "reading the packet log", .noBufferSpace)
         }
+        // Of NFPROTO_NETDEV, which is 5, ingress is 0 and egress 1.
+        if octets[start + 16] == 5 { report.hook += HookVerdicts.firstDeviceHook }
         sequence &+= 1
         reports.append(report)
       }

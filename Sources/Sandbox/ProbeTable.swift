@@ -13,6 +13,8 @@ enum ProbeTable {
   enum Mark: UInt8 {
     case entered = 0x65  // e
     case left = 0x6C  // l
+    /// It entered the hook and left it, as nothing there could stop it.
+    case passed = 0x70  // p
     /// Of the bell: what comes behind belongs to other packets.
     case separated = 0x73  // s
     /// Of the bell: there is no more.
@@ -30,14 +32,18 @@ enum ProbeTable {
     var isConfirming = false
   }
 
-  /// The table as nft commands.
+  /// Makes the table.
   ///
   /// Its chains stand before and behind all that a ruleset may have at a hook. What the ruleset
   /// lets through is dropped at the end of input and postrouting: then nothing answers, nothing
   /// leaves, no connection is confirmed. What goes to the host itself must pass postrouting.
   ///
   /// The kernel gathers reports until the bell rings, whose rule has it hand over what there is.
-  static var commands: String {
+  ///
+  /// - Parameter busy: The hooks where something may stop a packet. Of the others one report says
+  ///   as much as two.
+  /// - Returns: nft commands.
+  static func commands(busy: Set<Hook>) -> String {
     var text = "table inet \(name) {\n"
     text += """
       chain bell {
@@ -50,8 +56,9 @@ enum ProbeTable {
 
       """
     for hook in [Hook.prerouting, .input, .forward, .output, .postrouting] {
-      var entry = "log prefix \"\(Mark.entered.prefix)\" group \(group)"
-      var exit = "log prefix \"\(Mark.left.prefix)\" group \(group)"
+      let isBusy = busy.contains(hook)
+      var entry = isBusy ? "log prefix \"\(Mark.entered.prefix)\" group \(group)" : ""
+      var exit = "log prefix \"\((isBusy ? Mark.left : .passed).prefix)\" group \(group)"
       switch hook {
       case .prerouting:
         entry = "iif \(InterfacePlan.bell.index) goto bell\njump received\n" + entry
@@ -67,9 +74,14 @@ enum ProbeTable {
   }
 
   /// The commands that lead from any mode to another.
-  static func commands(for mode: Mode) -> String {
+  static func commands(for mode: Mode, hasDevices: Bool) -> String {
     let table = "inet \(name)"
-    var text = "flush chain \(table) received\nflush chain \(table) sent\n"
+    var text = ""
+    if hasDevices {
+      text += "flush chain netdev \(name) received\n"
+      if mode.isTracing { text += "add rule netdev \(name) received meta nftrace set 1\n" }
+    }
+    text += "flush chain \(table) received\nflush chain \(table) sent\n"
     text += "flush chain \(table) end\n"
     // The kernel's own answers belong to no user.
     if mode.isTracing {
@@ -85,10 +97,31 @@ enum ProbeTable {
     return text
   }
 
+  /// Makes the table that stands around the chains of devices.
+  ///
+  /// - Parameter devices: Those that have chains at each of the two hooks.
+  /// - Returns: nft commands; nil where there are no such chains.
+  static func deviceCommands(for devices: [Hook: [String]]) -> String? {
+    guard !devices.isEmpty else { return nil }
+    var text = "table netdev \(name) {\nchain received { }\n"
+    for (hook, names) in devices.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+      let list = names.sorted().map { "\"\($0)\"" }.joined(separator: ", ")
+      let place = " devices = { \(list) }"
+      let entry = "log prefix \"\(Mark.entered.prefix)\" group \(group)"
+      text += chain(
+        "\(hook)_first", hook, -2_147_483_647, "jump received\n" + entry, place)
+      text += chain(
+        "\(hook)_last", hook, 2_147_483_646,
+        "log prefix \"\(Mark.left.prefix)\" group \(group)", place)
+    }
+    return text + "}\n"
+  }
+
   private static func chain(
-    _ name: String, _ hook: Hook, _ priority: Int, _ rules: String
+    _ name: String, _ hook: Hook, _ priority: Int, _ rules: String, _ place: String = ""
   ) -> String {
-    "chain \(name) {\ntype filter hook \(hook) priority \(priority); policy accept;\n\(rules)\n}\n"
+    "chain \(name) {\ntype filter hook \(hook)\(place) priority \(priority); policy accept;\n"
+      + "\(rules)\n}\n"
   }
 
   /// The bell's frames: an IPv4 header alone, of protocol 255, that gets as far as prerouting.

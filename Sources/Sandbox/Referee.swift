@@ -18,6 +18,8 @@ struct Referee: ~Copyable {
   private struct Segment {
     /// The packet that a program sends; nil where frames come in.
     var local: Int?
+    /// The packet that comes in, where it is alone.
+    var only: Int?
     /// Those whose source address the caller gave.
     var given: [UInt64: Int] = [:]
   }
@@ -43,10 +45,13 @@ struct Referee: ~Copyable {
   ///   - reader: What ``PacketTrain`` wrote, from the number of the first packet on.
   ///   - after: What is done after some packets have gone through.
   ///   - alone: Whether that is after each of them.
+  ///   - apart: Whether each packet is kept apart from the next, as what leaves by a device must
+  ///     be: it has lost the address that tells it apart.
   /// - Returns: The verdicts; nil where the request is not understood.
   /// - Throws: ``SandboxError`` where a frame could not be sent, or a report was lost.
   mutating func verdicts(
-    for reader: inout OctetReader, after: () throws(SandboxError) -> Void, alone: Bool
+    for reader: inout OctetReader, after: () throws(SandboxError) -> Void, alone: Bool,
+    apart: Bool
   ) throws(SandboxError) -> [HookVerdicts]? {
     let tag = reader.number()
     let count = reader.count()
@@ -70,6 +75,10 @@ struct Referee: ~Copyable {
       default:
         let octets = reader.octets()
         guard octets.count >= 14 else { return nil }
+        if apart {
+          separate()
+          segments[segments.count - 1].only = index
+        }
         frames.append(octets, by: kind)
         let source = octets[octets.startIndex + 6..<octets.startIndex + 12]
           .reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
@@ -145,6 +154,8 @@ struct Referee: ~Copyable {
         return
       } else if let local = segments[segment].local {
         follow(report, &isBack, &verdicts[local])
+      } else if report.hook == HookVerdicts.firstDeviceHook + 1 {
+        if let only = segments[segment].only { verdicts[only].note(report) }
       } else if let source = report.hardwareSource {
         // A packet that waited, as fragments do, may show up with those that were sent later.
         let number = Int(UInt32(truncatingIfNeeded: source) &- tag)
@@ -164,11 +175,11 @@ struct Referee: ~Copyable {
   private func follow(
     _ report: ProbeReport, _ isBack: inout Bool, _ verdicts: inout HookVerdicts
   ) {
-    if report.isFromProgram, report.hook == 3 || report.hook == 4 {
+    if report.isFromProgram, report.hook != 0, report.hook != 1 {
       verdicts.note(report)
       isBack = verdicts.left & 1 << 4 != 0
     } else if isBack, report.input == 1, report.hook <= 1 {
-      if report.mark == .entered, verdicts.entered & 1 << report.hook != 0 {
+      if report.mark != .left, verdicts.entered & 1 << report.hook != 0 {
         isBack = false
         return
       }
@@ -182,6 +193,9 @@ extension HookVerdicts {
     switch report.mark {
     case .entered: entered |= 1 << report.hook
     case .left: left |= 1 << report.hook
+    case .passed:
+      entered |= 1 << report.hook
+      left |= 1 << report.hook
     case .separated, .rang: break
     }
   }

@@ -121,7 +121,7 @@ private struct KeptSandbox: ~Copyable {
         for: &reader,
         after: { () throws(SandboxError) in
           if mode.isTracing, let told = try trace?.take() { steps.append(told) }
-        }, alone: mode.isTracing)
+        }, alone: mode.isTracing, apart: mode.isConfirming)
     else { throw .childFailed(reason: "packets are not understood") }
     return SandboxMessage.message(SandboxMessage.Status.done.rawValue) {
       for verdict in verdicts {

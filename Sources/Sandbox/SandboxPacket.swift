@@ -33,7 +33,10 @@ package struct HookVerdicts: Hashable, Sendable {
     case drop
   }
 
-  /// Bit n is set for the hook that the kernel gives the number n.
+  /// What ingress has in the place of a number; egress comes behind it.
+  static let firstDeviceHook: UInt8 = 5
+
+  /// Bit n is set for the hook that has the number n.
   var entered: UInt8
   var left: UInt8
 
@@ -44,10 +47,12 @@ package struct HookVerdicts: Hashable, Sendable {
 
   /// The verdict of a hook; nil where the packet did not get there.
   ///
-  /// Ingress and egress are not asked: they belong to devices, not to the host.
+  /// Ingress and egress are reached only at devices that have a chain there; egress only by
+  /// packets that go on their way.
   package subscript(hook: Hook) -> Verdict? {
-    guard let number = hook.kernelNumber, entered & 1 << number != 0 else { return nil }
-    return left & 1 << number != 0 ? .accept : .drop
+    let bit: UInt8 = 1 << hook.bitNumber
+    guard entered & bit != 0 else { return nil }
+    return left & bit != 0 ? .accept : .drop
   }
 
   /// The verdicts of all hooks that the packet reached.
@@ -59,17 +64,18 @@ package struct HookVerdicts: Hashable, Sendable {
 }
 
 extension Hook {
-  /// The number of a hook of the IP layer.
+  /// The number of a hook of the IP layer, and one of the sandbox's own for those of a device.
   ///
   /// Source: include/uapi/linux/netfilter.h, `enum nf_inet_hooks`.
-  var kernelNumber: UInt8? {
+  fileprivate var bitNumber: UInt8 {
     switch self {
     case .prerouting: 0
     case .input: 1
     case .forward: 2
     case .output: 3
     case .postrouting: 4
-    case .ingress, .egress: nil
+    case .ingress: HookVerdicts.firstDeviceHook
+    case .egress: HookVerdicts.firstDeviceHook + 1
     }
   }
 }

@@ -171,7 +171,8 @@ package struct SandboxSession: ~Copyable, Sendable {
   /// - Parameters:
   ///   - packets: The packets.
   ///   - confirming: Whether what the ruleset lets through goes on its way. Only then does the
-  ///     connection table keep its connection; of what the host sends to itself it always does.
+  ///     connection table keep its connection, and only then do packets reach egress; of what the
+  ///     host sends to itself it always does.
   ///     What the kernel itself would answer is dropped before any rule.
   /// - Returns: The verdicts, in the order of the packets.
   /// - Throws: ``SandboxError`` where the kernel could not be asked; then no ruleset is loaded.

@@ -29,6 +29,10 @@ struct VirtualNetwork: ~Copyable {
     for interface in host.interfaces {
       let index = try index(of: interface.name)
       for own in interface.addresses { try addAddress(own, to: index, interface.name) }
+      for group in interface.groups ?? [] {
+        let own = Host.Interface.Address(group, length: group.family.bitWidth)
+        try addAddress(own, to: index, interface.name, isGroup: true)
+      }
     }
     for route in host.routes { try addRoute(route) }
     try awaitLocalRoutes()
@@ -130,7 +134,7 @@ struct VirtualNetwork: ~Copyable {
   }
 
   private func addAddress(
-    _ own: Host.Interface.Address, to index: UInt32, _ name: InterfaceName
+    _ own: Host.Interface.Address, to index: UInt32, _ name: InterfaceName, isGroup: Bool = false
   ) throws(SandboxError) {
     // RTM_NEWADDR; NLM_F_CREATE: what the loopback has of its own is there already.
     var message = NetlinkMessage(type: 20, flags: 0x400)
@@ -141,7 +145,8 @@ struct VirtualNetwork: ~Copyable {
     let octets = octets(of: own.address)
     message.attribute(2, octets)  // IFA_LOCAL
     message.attribute(1, octets)  // IFA_ADDRESS
-    message.attribute(8, UInt32(2))  // IFA_FLAGS: IFA_F_NODAD
+    // IFA_FLAGS: IFA_F_NODAD; IFA_F_MCAUTOJOIN, by which a group is joined.
+    message.attribute(8, UInt32(isGroup ? 0x402 : 2))
     do throws(Errno) {
       try routing.perform(message)
     } catch  where error == .alreadyExists {
@@ -156,18 +161,24 @@ struct VirtualNetwork: ~Copyable {
     let destinations =
       route.destination.map { [$0] }
       ?? IPFamily.allCases.map { IPPrefix(containing: IPAddress($0, rawValue: 0), length: 0) }
-    for destination in destinations {
+    for destination in destinations
+    where route.gateway.map({ $0.family == destination.family }) ?? true {
       var message = NetlinkMessage(type: 24, flags: 0x400)  // RTM_NEWROUTE; NLM_F_CREATE
       message.append(destination.family.netfilterNumber)
       message.append(UInt8(destination.length))
       message.append(UInt16(0))
       message.append(UInt8(254))  // RT_TABLE_MAIN
       message.append(UInt8(4))  // RTPROT_STATIC
-      message.append(UInt8(destination.family == .ipv4 ? 253 : 0))  // RT_SCOPE_LINK for IPv4
+      // RT_SCOPE_LINK for an IPv4 network of the device's own.
+      let isLink = destination.family == .ipv4 && route.gateway == nil
+      message.append(UInt8(isLink ? 253 : 0))
       message.append(UInt8(1))  // RTN_UNICAST
-      message.append(UInt32(0))
+      // RTNH_F_ONLINK: the gateway need not be in a network of the device's.
+      message.append(UInt32(route.gateway == nil ? 0 : 4))
       // RTA_DST.
       if destination.length > 0 { message.attribute(1, octets(of: destination.network)) }
+      // RTA_GATEWAY.
+      if let gateway = route.gateway { message.attribute(5, octets(of: gateway)) }
       message.attribute(4, index)  // RTA_OIF
       try perform(message, "adding a route to \(destination)")
     }

@@ -33,6 +33,8 @@ struct Environment: Hashable, Sendable {
   }
 
   var mark: UInt32
+  /// What a statement made of whom the frame was for; nil while it is as it came.
+  var packetType: UInt8?
   var connectionMark: UInt32 = 0
   var flags: Flags = []
   /// The bytes that statements rewrote to something that is not known, as one range that holds them

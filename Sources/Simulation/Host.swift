@@ -37,10 +37,15 @@ package struct Host: Hashable, Sendable {
     /// Nil for the default route of both families.
     package var destination: IPPrefix?
     package var device: InterfaceName
+    /// The next router; nil where the destination is on the device's own network.
+    ///
+    /// A default route for both families leads by it in its family alone.
+    package var gateway: IPAddress?
 
-    package init(to destination: IPPrefix?, device: InterfaceName) {
+    package init(to destination: IPPrefix?, device: InterfaceName, gateway: IPAddress? = nil) {
       self.destination = destination
       self.device = device
+      self.gateway = gateway
     }
   }
 
@@ -156,7 +161,7 @@ extension Host {
     }
     for route in routes {
       guard let destination = route.destination else {
-        consider(0, route.device)
+        if route.gateway.map({ $0.family == address.family }) ?? true { consider(0, route.device) }
         continue
       }
       if destination.family == address.family, destination.interval.contains(address.rawValue) {

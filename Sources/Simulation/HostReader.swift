@@ -62,13 +62,18 @@ extension Host {
       guard let to = entry["to"]?.string, let device = entry["dev"]?.string,
         let name = InterfaceName(device)
       else { throw .member(name: "routes", problem: "has an entry without `to` and `dev`") }
-      if to == "default" {
-        routes.append(Route(to: nil, device: name))
-      } else {
-        let own = try Self.address(to)
-        routes.append(
-          Route(to: IPPrefix(containing: own.address, length: own.length), device: name))
+      let gateway = try entry["via"].map { value throws(SimulationInputError) in
+        try Self.address(value.string ?? "").address
       }
+      var destination: IPPrefix?
+      if to != "default" {
+        let own = try Self.address(to)
+        destination = IPPrefix(containing: own.address, length: own.length)
+        guard gateway == nil || gateway?.family == destination?.family else {
+          throw .member(name: "via", problem: "is of another family than \(to)")
+        }
+      }
+      routes.append(Route(to: destination, device: name, gateway: gateway))
     }
     self.init(
       interfaces: interfaces, routes: routes,

@@ -17,6 +17,11 @@ extension Host {
             writer.array("addresses") { addresses in
               for own in interface.addresses { addresses.value("\(own.address)/\(own.length)") }
             }
+            if let groups = interface.groups {
+              writer.array("groups") { list in
+                for group in groups { list.value(group.description) }
+              }
+            }
           }
         }
       }
@@ -26,6 +31,7 @@ extension Host {
             writer.member(
               "to", route.destination.map { "\($0.network)/\($0.length)" } ?? "default")
             writer.member("dev", route.device.description)
+            if let gateway = route.gateway { writer.member("via", gateway.description) }
           }
         }
       }

@@ -27,6 +27,19 @@ struct PacketContent: Hashable, Sendable {
     return offset + 2 <= layout.byteCount ? offset : nil
   }
 
+  /// Whether the kernel finds the checksum that a change of a header makes it update.
+  ///
+  /// Source: net/netfilter/nft_payload.c `nft_payload_csum_inet`, `nft_payload_l4csum_offset`.
+  func canSum(isTransport: Bool, _ touchesAddresses: Bool) -> Bool {
+    guard let transport = layout.transport, isTransport || touchesAddresses else { return true }
+    if !isTransport, layout.fragmentOffset != 0 { return true }
+    switch TransportProtocol(rawValue: transport) {
+    case .tcp, .udplite, .icmpv6: return checksumOffset != nil
+    case .udp, .icmp, .dccp: return !isTransport || checksumOffset != nil
+    default: return true
+    }
+  }
+
   /// Whether the checksum of the transport header covers the addresses too.
   private var hasPseudoHeader: Bool {
     layout.transport.map { TransportProtocol(rawValue: $0) != .icmp } ?? false

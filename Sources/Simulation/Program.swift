@@ -36,6 +36,17 @@ package struct Program: Sendable {
   var plans: [HookPlan] = []
   var trackingIPv4 = Tracking.off
   var trackingIPv6 = Tracking.off
+  /// What packets may change between packets.
+  struct Effects: Sendable {
+    var gates: [Int32] = []
+    var counters: [Int32] = []
+    var sets: [Int32] = []
+    var isEmpty: Bool { gates.isEmpty && counters.isEmpty && sets.isEmpty }
+  }
+
+  /// What packets that the host sends by itself may change, and those that it sends to itself.
+  var sendingEffects = Effects()
+  var loopEffects = Effects()
   /// Whether anything translates addresses.
   var hasTranslations = false
   /// Whether a statement chooses zones, in which the same ends may have other connections.
@@ -87,6 +98,8 @@ struct HookPlan: Sendable {
     case chain(Int32, Phase)
     /// The kernel translates packets of flows that are already bound.
     case boundFlows
+    /// The kernel binds flows that no chain has bound.
+    case unboundFlows
   }
 
   /// Whether connection tracking has looked at the packet.
@@ -94,6 +107,8 @@ struct HookPlan: Sendable {
 
   /// Every order that may be in force; more than one only where they can differ in effect.
   var schedules: [[Entry]] = [[]]
+  /// Whether a chain runs before tracking puts fragments together.
+  var hasChainsBeforeReassembly = false
   /// Set where there are more orders than are tried.
   var tooManyOrders = false
 

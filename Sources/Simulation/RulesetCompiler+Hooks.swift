@@ -50,6 +50,11 @@ extension RulesetCompiler {
       }
     }
     program.hasIngress = candidates[.ingress] != nil
+    let sending = (candidates[.output] ?? []) + (candidates[.postrouting] ?? [])
+    let arriving = (candidates[.prerouting] ?? []) + (candidates[.input] ?? [])
+    program.sendingEffects = effects(of: sending.map { program.chains[Int($0.number)].start })
+    program.loopEffects = effects(
+      of: (sending + arriving).map { program.chains[Int($0.number)].start })
     program.plans = Array(repeating: HookPlan(), count: Hook.allCases.count * 2)
     for hook in Hook.allCases {
       for family in IPFamily.allCases {
@@ -77,6 +82,7 @@ extension RulesetCompiler {
     var priorities = Set(candidates.map(\.priority))
     if program.hasTranslations, let translationPriority { priorities.insert(translationPriority) }
     var plan = HookPlan()
+    plan.hasChainsBeforeReassembly = candidates.contains { $0.priority <= -400 }
     for priority in priorities.sorted() {
       let here = candidates.filter { $0.priority == priority }
       let phase = phase(of: priority, hook)
@@ -100,7 +106,8 @@ extension RulesetCompiler {
         var schedules: [[HookPlan.Entry]] = []
         for order in natOrders {
           let block = Block(
-            entries: (translates ? [.boundFlows] : []) + order, table: -1, chain: -1,
+            entries: (translates ? [.boundFlows] : []) + order
+              + (translates ? [.unboundFlows] : []), table: -1, chain: -1,
             hasSideEffects: translates || nat.contains { $0.hasSideEffects }, isNat: true)
           schedules += orders(of: blocks + [block], &plan)
         }
@@ -136,9 +143,12 @@ extension RulesetCompiler {
   /// The chain registered last runs first. The listing keeps the order of registration inside a
   /// table, and says nothing across tables.
   private func orders(of blocks: [Block], _ plan: inout HookPlan) -> [[HookPlan.Entry]] {
-    let newestFirst = blocks.sorted {
+    var newestFirst = blocks.sorted {
       $0.table != $1.table ? $0.table < $1.table : $0.chain > $1.chain
     }
+    #if FAULTS
+    if Fault.switchedOn == .equalPriorityReversed { newestFirst.reverse() }
+    #endif
     let matters = newestFirst.count > 1 && newestFirst.contains { $0.hasSideEffects }
     guard matters, Set(newestFirst.map(\.table)).count > 1 else {
       return [newestFirst.flatMap(\.entries)]

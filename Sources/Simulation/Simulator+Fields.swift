@@ -251,6 +251,7 @@ extension Simulator {
     case .outputGroup, .outputKind: return grouped(outputDevice(packet, hook))
     case .packetType:
       if environment.flags.contains(.packetTypeUnknown) { return .unknown(fixedReasons.meta) }
+      if let type = environment.packetType { return .value(UInt128(type)) }
       guard let destination = packet.frame?.destination else { return .value(0) }
       if destination.rawValue == 0xFFFF_FFFF_FFFF { return .value(1) }
       if destination.rawValue >> 40 & 1 != 0 { return .value(2) }
@@ -400,6 +401,10 @@ extension Simulator {
       // Tracking has yet to read the ends and flags that change here.
       environment.flags.insert(.trackedBytesUnknown)
     }
+    let content = PacketContent(of: packet)
+    if change.isSummed, !content.canSum(isTransport: change.base == .transport, touchesAddresses) {
+      return .missing
+    }
     if isUnknown(register) {
       environment.alter(first, last)
       // The checksum of the IPv4 header follows every change of it, that of the transport header
@@ -408,15 +413,15 @@ extension Simulator {
       if change.base == .transport || touchesAddresses { alterAddresses(packet, &environment) }
       return .value(0)
     }
-    var content = PacketContent(of: packet)
-    content.setBits(
+    var rewritten = content
+    rewritten.setBits(
       registers[Int(register)], at: bitOffset, count: length,
       isTransport: change.base == .transport, isSummed: change.isSummed)
-    guard content.isLaidOutAsBefore else {
+    guard rewritten.isLaidOutAsBefore else {
       environment.flags.insert(.packetUnknown)
       return .value(0)
     }
-    environment.content = content
+    environment.content = rewritten
     return .value(1)
   }
 

@@ -52,6 +52,8 @@ extension Simulator {
     if isTracing { trace.removeAll(keepingCapacity: true) }
     unknownReason = -1
     unknownRule = -1
+    earlierReason = -1
+    earlierRule = -1
     decidingRule = -1
     decidingChain = -1
     tracked = nil
@@ -117,9 +119,16 @@ extension Simulator {
       switch entry {
       case .boundFlows:
         guard translateBound(packet, &environment, hook) else { return .drop }
+      case .unboundFlows: bindUnbound(packet, &environment, hook)
       case .chain(let chain, let phase):
         self.phase = isReturning ? .after : phase
+        #if FAULTS
+        if fault == .stateKnownTooEarly { self.phase = .after }
+        #endif
         let end = runChain(Int(chain), packet, &environment, hook)
+        #if FAULTS
+        if fault == .acceptIsFinal, case .accept = end { return .accept }
+        #endif
         switch end {
         case .accept, .policy, .joined: continue
         case .drop, .reject, .unknown, .rewritten: return end
@@ -137,6 +146,12 @@ extension Simulator {
       return translateBound(binding, packet.carrying(content), &environment, hook)
     }
     return translateBound(binding, packet, &environment, hook)
+  }
+
+  private mutating func bindUnbound(
+    _ packet: borrowing Packet, _ environment: inout Environment, _ hook: Hook
+  ) {
+    bindUnbound(binding(packet, environment), packet, &environment, hook)
   }
 
   /// Walks one base chain, its policy included, as far as everything is known.
@@ -170,6 +185,9 @@ extension Simulator {
     of entry: HookPlan.Entry, _ packet: borrowing Packet, _ environment: Environment, _ hook: Hook
   ) -> Applicability {
     switch entry {
+    case .unboundFlows:
+      return program.tracking(packet.layout.family) != .off && !isReturning && !connections.isEmpty
+        ? .yes : .no
     case .boundFlows:
       guard program.tracking(packet.layout.family) != .off, !isReturning else { return .no }
       switch binding(packet, environment) {
@@ -193,6 +211,9 @@ extension Simulator {
       case .unknown: return .unknown(fixedReasons.tracking)
       case .on: break
       }
+      #if FAULTS
+      if fault == .allMeetTranslation { return .yes }
+      #endif
       switch binding(packet, environment) {
       case .new: return .yes
       case .none, .bound, .boundElsewhere: return .no
@@ -252,7 +273,7 @@ extension Simulator {
       // A related packet begins a connection of its own or is an ICMP error, which does not.
       let asksWhetherBound =
         switch entry {
-        case .boundFlows: true
+        case .boundFlows, .unboundFlows: true
         case .chain(let chain, _): program.chains[Int(chain)].isNat
         }
       let isRelated = asksWhetherBound && classification(packet) == .known(.related)
@@ -266,6 +287,7 @@ extension Simulator {
         alterAddresses(packet, &follows)
         follows.flags.formUnion([.sourceTranslated, .destinationTranslated])
         ends.accepting.insert(follows)
+      case .unboundFlows: ends.accepting.insert(environment)
       case .chain(let chain, let phase):
         ends.accepting.insert(follows)
         self.phase = isReturning ? .after : phase
@@ -276,6 +298,10 @@ extension Simulator {
     case .yes: break
     }
     switch entry {
+    case .unboundFlows:
+      var altered = environment
+      bindUnbound(packet, &altered, hook)
+      ends.accepting.insert(altered)
     case .boundFlows:
       var altered = environment
       if translateBound(packet, &altered, hook) {
@@ -302,6 +328,7 @@ extension Simulator {
       }
       return HookAnswer(verdict: .drop, decidedBy: decidedBy, reason: nil)
     }
+    if unknownReason < 0 { (unknownReason, unknownRule) = (earlierReason, earlierRule) }
     return HookAnswer(
       verdict: .unknown, decidedBy: unknownRule >= 0 ? program.locations[Int(unknownRule)] : nil,
       reason: unknownReason >= 0 ? program.reasons[Int(unknownReason)] : "not known")

@@ -186,6 +186,14 @@ extension Simulator {
       case .unknown: return .undecided("link-local addresses of the host are not all known")
       }
     }
+    // After translation; from the wire such packets do not get this far.
+    if to == 1, input != Host.loopback {
+      // Only routes of the device are looked at, as for all addresses that belong to one.
+      guard host.isForwarding, case .device = host.remoteDestination(address, through: input) else {
+        return .discarded("no route")
+      }
+      return .forward(input)
+    }
     switch host.localDestination(address) {
     case .local: return .local
     case .broadcast, .device, .unreachable, .ambiguous, nil: break

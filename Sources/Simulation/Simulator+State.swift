@@ -106,7 +106,7 @@ extension Simulator {
     return .value(UInt128(next) + UInt128(offset))
   }
 
-  private func dynamicSet(_ set: Int32) -> DynamicSet {
+  func dynamicSet(_ set: Int32) -> DynamicSet {
     let count = program.sets[Int(set)].count
     return state.sets[set] ?? DynamicSet(leastCount: count, mostCount: count)
   }
@@ -268,5 +268,26 @@ extension Simulator {
     let answer = admit(&element, packet, hook)
     enter(.present(element), key, Int32(set))
     return answer
+  }
+}
+
+extension Simulator {
+  /// Takes it that the host may have sent a packet of its own through its rules.
+  ///
+  /// - Parameter isLooped: Whether that packet may have come back to the host.
+  mutating func disturb(isLooped: Bool) {
+    let effects = isLooped ? program.loopEffects : program.sendingEffects
+    for gate in effects.gates {
+      state.pendingGates.insert(Int(gate))
+      // No error that a host sends is longer (RFC 4443 §2.4).
+      _ = program.gates[Int(gate)].admit(
+        byteCount: 1280, &state.gates[Int(gate)], isShared: true)
+    }
+    for counter in effects.counters { state.pendingCounters.insert(Int(counter)) }
+    for set in effects.sets {
+      var dynamic = dynamicSet(set)
+      dynamic.isUnknown = true
+      state.sets[set] = dynamic
+    }
   }
 }

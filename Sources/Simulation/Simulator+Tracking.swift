@@ -188,7 +188,7 @@ extension Simulator {
     let start = layout.transportOffset
     let count = layout.byteCount - start
     // Sums are checked where a packet comes in, not where it is made.
-    let checksIn = packet.frame != nil
+    let checksIn = packet.frame != nil && !isReturning
     func isSound(_ transport: TransportProtocol, _ packet: borrowing Packet) -> Bool {
       !checksIn || layout.isChecksumValid(of: transport, from: start, in: packet.bytes)
     }
@@ -231,7 +231,7 @@ extension Simulator {
     case (.gre, _):
       // Only the version that PPTP uses is more than another protocol (`gre_pkt_to_tuple`).
       guard count >= 4 else { return .unknown }
-      return packet.bytes[start + 1] & 7 == 0 ? .known(.new) : .unknown
+      return packet.bytes[start + 1] & 7 == 1 ? .unknown : .known(.new)
     case (.sctp, _):
       // A packet without a chunk, or with a wrong sum, is none (`nf_conntrack_sctp_packet`).
       guard count > 12, !checksIn || SCTPChecksum.isValid(packet.bytes[start..<start + count])
@@ -260,6 +260,9 @@ extension Simulator {
       // Only a SYN or a plain ACK opens a connection (`tcp_conntracks`, row "none").
       switch packet.bytes[start + 13] & 0x37 {
       case 0x02, 0x22, 0x10, 0x30: return .known(.new)
+      #if FAULTS
+      case 0x12 where fault == .synAckIsNew: return .known(.new)
+      #endif
       default: return .known(.invalid)
       }
     case .icmp:
@@ -351,7 +354,8 @@ extension Simulator {
     }
     guard passed != false, tracked.state != .known(.established) else { return }
     var connection = ConnectionTable.Connection(original: flow, mapped: flow)
-    connection.isCertain = isSure && tracked.state == .known(.new)
+    // Both directions of a connection from one end to itself look alike.
+    connection.isCertain = isSure && tracked.state == .known(.new) && flow != flow.reversed
     connection.tcp = segment(packet).map { TCPTracking(opening: $0) }
     if let first = environments.first {
       connection.mapped = first.mapped ?? flow

@@ -65,14 +65,17 @@ extension Simulator {
         let current = environment.mapped ?? flow
         let before = environment.mapped
         if bind(current, to: range, plan, isSource: isSource, packet, &environment) {
-          return environment.mapped != before && !packet.isRewritable ? .dropped : .bound
+          return environment.mapped != before && !packet.isRewritable(isSource: isSource)
+            ? .dropped : .bound
         }
       case .unusable: return .dropped
       case .unknown: break
       }
     }
     blur(isSource: isSource, packet, &environment)
-    return packet.isRewritable ? .undecided : .undecidedOrDropped
+    // Where the host has no address to take, the packet is dropped.
+    let takesOwn = plan.kind == .masquerade || plan.kind == .redirect
+    return packet.isRewritable(isSource: isSource) && !takesOwn ? .undecided : .undecidedOrDropped
   }
 
   /// Notes that one end of the packet is not known from here on.
@@ -129,7 +132,8 @@ extension Simulator {
 
   /// The address that a packet which leaves by its output device is given as its source.
   private func leavingAddress(_ packet: borrowing Packet) -> UInt128? {
-    guard let host, case .named(let name, _) = packet.output,
+    // What the loopback device lacks in reach it takes from any other.
+    guard let host, case .named(let name, _) = packet.output, name != Host.loopback,
       let interface = host.interface(name)
     else { return nil }
     let own = interface.addresses.filter { $0.address.family == packet.layout.family }
@@ -262,7 +266,22 @@ extension Simulator {
       let start = packet.layout.transportOffset
       environment.alter(start + 8, start + 12)
     }
+    #if FAULTS
+    if fault == .translationUnseen { return }
+    #endif
     environment.content = content
+  }
+
+  /// Binds a flow that no chain bound to what it is, if that is free.
+  func bindUnbound(
+    _ binding: Binding, _ packet: borrowing Packet, _ environment: inout Environment, _ hook: Hook
+  ) {
+    guard hook == .input || hook == .postrouting, !environment.flags.contains(.boundAtHook),
+      case .new = binding, !connections.isEmpty, let flow = tracked?.flow,
+      connections.isTaken(environment.mapped ?? flow)
+    else { return }
+    // Another connection's answers look like this one's, so that a source port is drawn.
+    blur(isSource: true, packet, &environment)
   }
 
   /// Translates a packet of a connection that is bound already, as the kernel does at this hook.
@@ -287,9 +306,9 @@ extension Simulator {
         !environment.flags.contains(.packetUnknown)
       else {
         blur(isSource: isSource, packet, &environment)
-        return true
+        return packet.isRewritable(isSource: isSource)
       }
-      guard packet.isRewritable else { return false }
+      guard packet.isRewritable(isSource: isSource) else { return false }
       let target = isReply ? connection.original.reversed : mapped
       rewrite(to: target, isSource: isSource, packet, &environment)
       return true
@@ -301,8 +320,9 @@ extension Packet {
   /// Whether translation finds as much of the transport header as it wants to write.
   ///
   /// Source: net/netfilter/nf_nat_proto.c `l4proto_manip_pkt`; the others are checked by tracking.
-  fileprivate var isRewritable: Bool {
-    layout.transport != TransportProtocol.gre.rawValue
-      || layout.byteCount >= layout.transportOffset + 8
+  fileprivate func isRewritable(isSource: Bool) -> Bool {
+    guard layout.transport == TransportProtocol.gre.rawValue else { return true }
+    let start = layout.transportOffset
+    return layout.byteCount >= start + 8 && (isSource || bytes[start + 1] & 7 <= 1)
   }
 }

@@ -74,14 +74,14 @@ extension Simulator {
           isBroken = packet.layout.transport != number
         }
       case .matchOctets(let field, let comparison, let value):
-        switch loadOctets(field, packet, environment) {
+        switch checked(loadOctets(field, packet, environment)) {
         case .value(let found): isBroken = !comparison.holds(found, value)
         case .missing: isBroken = true
         case .unknown(let reason):
           guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
         }
       case .matchOctetRange(let field, let isNegated, let lower, let upper):
-        switch loadOctets(field, packet, environment) {
+        switch checked(loadOctets(field, packet, environment)) {
         case .value(let found):
           isBroken = (found >= UInt64(lower) && found <= UInt64(upper)) == isNegated
         case .missing: isBroken = true
@@ -89,7 +89,7 @@ extension Simulator {
           guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
         }
       case .load(let field, let register):
-        switch load(field, packet, environment, hook: hook) {
+        switch checked(load(field, packet, environment, hook: hook)) {
         case .value(let value):
           registers[Int(register)] = value
           unknownRegisters &= ~(1 << UInt64(register))
@@ -323,7 +323,13 @@ extension Simulator {
           environment.flags.remove(.connectionMarkUnknown)
           environment.connectionMark = UInt32(truncatingIfNeeded: registers[Int(register)])
         }
-      case .setPacketType: environment.flags.insert(.packetTypeUnknown)
+      case .setPacketType(let register):
+        if isUnknown(register) {
+          environment.flags.insert(.packetTypeUnknown)
+        } else if registers[Int(register)] <= 3 {
+          environment.flags.remove(.packetTypeUnknown)
+          environment.packetType = UInt8(registers[Int(register)])
+        }
       case .alterPayload(let change, let register):
         switch alter(change, register, packet, &environment) {
         case .value(let isRewritten):
@@ -373,6 +379,23 @@ extension Simulator {
       }
       position = isBroken ? next : position + 1
     }
+  }
+
+  /// What was loaded; a build with faults may take what is missing for a value.
+  @inline(__always)
+  private func checked(_ loaded: Loaded) -> Loaded {
+    #if FAULTS
+    if fault == .breakIsFalse, case .missing = loaded { return .value(0xFA17_FA17_FA17_FA17) }
+    #endif
+    return loaded
+  }
+
+  @inline(__always)
+  private func checked(_ loaded: LoadedOctets) -> LoadedOctets {
+    #if FAULTS
+    if fault == .breakIsFalse, case .missing = loaded { return .value(0xFA17_FA17_FA17_FA17) }
+    #endif
+    return loaded
   }
 
   @inline(__always)

@@ -44,6 +44,10 @@ extension Simulator {
         }
       settle(original, way.environments, passed: passed)
     }
+    if !program.loopEffects.isEmpty, mayBeAnswered(report, way) {
+      let source = original.source
+      disturb(isLooped: host?.localDestination(source) != nil)
+    }
     return report
   }
 
@@ -55,6 +59,8 @@ extension Simulator {
     var isTracked = false
     /// Whether the packet left the hook that enters its connection into the table.
     var isConfirmed = false
+    /// Whether the packet goes back by the device it came by, of which its sender is told.
+    var isTurnedBack = false
 
     func ended(
       _ verdict: PacketVerdict, _ because: String, at location: RuleLocation? = nil
@@ -63,10 +69,21 @@ extension Simulator {
     }
   }
 
+  /// Whether the host may send something because of the packet: an answer of a program, an error.
+  private func mayBeAnswered(_ report: PacketReport, _ way: Way) -> Bool {
+    switch report.verdict {
+    // Where a rule drops it, nobody hears of it.
+    case .drop: return way.hooks.last?.verdict != .drop
+    case .reject, .unknown: return true
+    case .accept: return keepsConnections || way.isTurnedBack
+    }
+  }
+
   /// Runs a hook and says how the way ended, or nil if it goes on.
   private mutating func enter(
     _ hook: Hook, _ packet: borrowing Packet, _ way: inout Way
   ) -> PacketReport? {
+    if unknownReason >= 0 { (earlierReason, earlierRule) = (unknownReason, unknownRule) }
     unknownReason = -1
     unknownRule = -1
     phase = .after
@@ -112,7 +129,7 @@ extension Simulator {
     switch routing(of: packet, way, input, host) {
     case .local:
       if packet.layout.isFragment, packet.layout.isIPv4 {
-        return way.ended(.drop, "a fragment is kept until the others have come")
+        return keptFragment(packet, way)
       }
       if let end = enter(.input, packet, &way) { return end }
       return way.ended(.accept, "delivered")
@@ -159,15 +176,31 @@ extension Simulator {
     guard packet.layout.byteCount <= 1280 else {
       return way.ended(.unknown, "whether it fits the next link is not known")
     }
-    if let destination = packet.frame?.destination, destination.rawValue >> 40 & 1 != 0 {
+    let isGroupFrame = packet.frame?.destination.map { $0.rawValue >> 40 & 1 != 0 } ?? false
+    var isForHost: Set<Bool> = []
+    for environment in way.environments {
+      if environment.flags.contains(.packetTypeUnknown) {
+        isForHost.formUnion([true, false])
+      } else {
+        isForHost.insert(environment.packetType.map { $0 == 0 } ?? !isGroupFrame)
+      }
+    }
+    if isForHost.count > 1 {
+      return way.ended(.unknown, "whether its frame was for this host was rewritten")
+    }
+    if isForHost.contains(false) {
       return way.ended(.drop, "what came by broadcast is not forwarded")
     }
+    if case .named(let input, _) = packet.input { way.isTurnedBack = input == device }
     // The hop limit is lowered before the forward hook.
     for index in way.environments.indices {
       way.environments[index].content?.setHopLimit(limit - 1)
     }
     var content = PacketContent(of: packet)
     content.setHopLimit(limit - 1)
+    #if FAULTS
+    if fault == .hopLimitKept { content = PacketContent(of: packet) }
+    #endif
     packet = packet.carrying(content)
     packet.output = host.device(device)
     if let end = enter(.forward, packet, &way) { return end }
@@ -220,9 +253,7 @@ extension Simulator {
     case .undecided(let why): return way.ended(.unknown, why)
     }
     if let end = enter(.prerouting, packet, &way) { return end }
-    if packet.layout.isFragment, packet.layout.isIPv4 {
-      return way.ended(.drop, "a fragment is kept until the others have come")
-    }
+    if packet.layout.isFragment, packet.layout.isIPv4 { return keptFragment(packet, way) }
     if let end = enter(.input, packet, &way) { return end }
     return way.ended(.accept, "delivered")
   }
@@ -291,8 +322,22 @@ extension Simulator {
     case .unknown: return way.ended(.unknown, program.reasons[Int(fixedReasons.tracking)])
     case .on: break
     }
-    way.hooks.append(PacketReport.Entered(hook: hook, verdict: .unknown))
-    return way.ended(.unknown, "fragments are put together before rules see them")
+    let plan = program.plan(hook, packet.layout.family)
+    if plan.hasChainsBeforeReassembly || !packet.isKeptAlone {
+      way.hooks.append(PacketReport.Entered(hook: hook, verdict: .unknown))
+      return way.ended(.unknown, "fragments are put together before rules see them")
+    }
+    let report = keptFragment(packet, way)
+    way.hooks.append(PacketReport.Entered(hook: hook, verdict: report.verdict))
+    return way.ended(report.verdict, report.because)
+  }
+
+  /// What becomes of a fragment where the kernel puts packets together.
+  private mutating func keptFragment(_ packet: borrowing Packet, _ way: Way) -> PacketReport {
+    guard keptFragments.insert(packet.datagram).inserted else {
+      return way.ended(.unknown, "it may complete what other fragments began")
+    }
+    return way.ended(.drop, "a fragment is kept until the others have come")
   }
 
   private func isGroup(_ address: IPAddress) -> Bool {

@@ -8,6 +8,9 @@ package import Rulesets
 /// alternative is followed, and an answer is given only if all of them agree.
 package struct Simulator: ~Copyable {
   let program: Program
+  #if FAULTS
+  let fault: Fault?
+  #endif
   let host: Host?
   /// Whether steps are recorded in ``trace``.
   package var isTracing = false
@@ -24,6 +27,9 @@ package struct Simulator: ~Copyable {
   /// Why the answer is not known, and the rule that met it; -1 while all is known.
   var unknownReason: Int32 = -1
   var unknownRule: Int32 = -1
+  /// Why more than one thing may hold since an earlier hook, and the rule that met it.
+  var earlierReason: Int32 = -1
+  var earlierRule: Int32 = -1
   /// The rule that gave the last verdict; -1 for a chain's end.
   var decidingRule: Int32 = -1
   /// The base chain that gave the last verdict.
@@ -43,6 +49,8 @@ package struct Simulator: ~Copyable {
   /// Set on the second way of a packet that came back on `lo`.
   var isReturning = false
   var connections = ConnectionTable()
+  /// The datagrams of the run of which tracking keeps a fragment.
+  var keptFragments: Set<[UInt8]> = []
   /// Whether packets that pass their last hook open connections, as they do on a host.
   ///
   /// What a host sends to itself always does: the sandbox, where all else ends before, lets it.
@@ -57,6 +65,10 @@ package struct Simulator: ~Copyable {
   /// Makes an engine for a compiled ruleset, on a host where routing matters.
   package init(_ program: consuming Program, host: Host? = nil) {
     fixedReasons = FixedReasons(adding: &program)
+    #if FAULTS
+    fault = Fault.switchedOn
+    if let fault { program.apply(fault) }
+    #endif
     state = RunState(program)
     self.program = program
     self.host = host

@@ -80,6 +80,7 @@ struct SandboxBenchmark {
     let packets = try packets(count > 100 ? 10_000 : 100_000)
     var times: [Duration] = []
     var accepted = 0
+    let ticks = processorTicks(of: session.processID)
     for _ in 0..<5 {
       let start = ContinuousClock.now
       let verdicts = try session.verdicts(for: packets)
@@ -91,5 +92,19 @@ struct SandboxBenchmark {
     Figure.print(
       "sandbox answers, \(count) rules a hook", "\(rates[2]) packets/s",
       note: "best \(rates[0]); \(accepted) of \(packets.count) accepted")
+    // The kernel's work for a packet is done in the child's time, whatever else the machine does.
+    let spent = processorTicks(of: session.processID) - ticks
+    Figure.print(
+      "sandbox answers, \(count) rules a hook, of the child's time",
+      "\(5 * packets.count * 100 / max(spent, 1)) packets/s")
+  }
+
+  /// The processor time of a process, in hundredths of a second; proc_pid_stat(5).
+  private static func processorTicks(of process: Int32?) -> Int {
+    guard let process,
+      let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
+    else { return 0 }
+    let fields = text.split(separator: ")").last?.split(separator: " ") ?? []
+    return fields.count > 12 ? (Int(fields[11]) ?? 0) + (Int(fields[12]) ?? 0) : 0
   }
 }

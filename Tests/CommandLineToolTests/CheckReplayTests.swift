@@ -157,6 +157,29 @@ struct CheckReplayTests {
     #expect(try folder.read("out").contains("it is proved to be dropped"))
   }
 
+  @Test(canUnshare) func `what one packet leaves in a limit is not what the next one meets`() throws
+  {
+    let folder = try Folder()
+    // One packet an hour: the second would be dropped.
+    let limit = #"{"limit": {"rate": 1, "burst": 1, "per": "hour", "inv": true}}"#
+    _ = try folder.write("fw.json", Self.listing("[\(limit), {\"drop\": null}]"))
+    let file = try folder.write(
+      "a.scn",
+      """
+      host node = 10.0.0.2 iface eth0
+      firewall fw = nft "fw.json" on node
+      10.0.0.1 -> node 443 tcp expect allow
+      10.0.0.3 -> node 443 tcp expect allow
+      10.0.0.4 -> node 443 tcp expect allow
+
+      """)
+    let replay = Replay(executable: try Self.program())
+    #expect(try check([file], in: folder, replaying: replay) == .holds)
+    #expect(try folder.read("r.json").contains(#""disagreements": 0"#))
+    let xml = try folder.read("r.xml")
+    #expect(xml.contains(#"value="agrees (3 packets)""#), "\(xml)")
+  }
+
   @Test(canUnshare) func `a ruleset that the kernel does not take stays unreplayed, and says why`()
     throws
   {

@@ -123,6 +123,16 @@ struct ReplayEndToEndTests {
       """)
     #expect(packet.status == 0, "\(packet.errors)")
     #expect(packet.output.contains("= replay     agrees (1 packet)"), "\(packet.output)")
+    // Without a description of the host it is asked on the least one.
+    let least = try workshop.run(
+      """
+      ./portproof explain --ruleset Scenarios/talos/rulesets/controlplane-block.json --replay \
+        --packet '{"saddr": "203.0.113.9", "daddr": "172.20.0.2", "protocol": "tcp", \
+      "dport": 50001, "iif": "eth0"}'
+      """)
+    #expect(least.status == 0, "\(least.errors)")
+    #expect(least.output.contains(": drop\n"), "\(least.output)")
+    #expect(least.output.contains("= replay     agrees (1 packet)"), "\(least.output)")
   }
 
   @Test(canUnshare) func `where no namespace is allowed the proofs stand, and the status says so`()

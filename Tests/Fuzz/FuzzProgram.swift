@@ -10,7 +10,8 @@ import Synchronization
 //
 //   swift run -c release Fuzz [--seed N] [--minutes M] [--workers N] [--packets N]
 //                             [--only NUMBER] [--fixtures DIR] [--verbose]
-//   swift run -c release Fuzz --fixture FILE
+//   swift run -c release Fuzz --fixture FILE | --record FILE
+//   Tests/Fuzz/mutation-check [--fault NAME] [--list-faults]
 //
 // Prints every disagreement and what was compared; exits 1 if there was a disagreement.
 @main
@@ -27,6 +28,10 @@ enum FuzzProgram {
       exit(2)
     }
 
+    if options.listsFaults || options.checksMutations || options.fault != nil {
+      exit(MutationCheck.run(options))
+    }
+    if let fixture = options.recorded { exit(Replay.record(fixture)) }
     if let fixture = options.fixture { exit(Replay.run(fixture)) }
     let run = Run(options)
     let tally = run.perform()
@@ -42,6 +47,10 @@ struct Options {
   var only: UInt64?
   var fixtures: String?
   var fixture: String?
+  var recorded: String?
+  var fault: String?
+  var listsFaults = false
+  var checksMutations = false
   var isVerbose = false
   var proofStride = 4
 
@@ -68,6 +77,12 @@ struct Options {
         guard let value = rest.popFirst().flatMap({ UInt64($0) }) else { return nil }
         only = value
       case "--fixtures": fixtures = rest.popFirst()
+      case "--fault":
+        guard let value = rest.popFirst() else { return nil }
+        fault = value
+      case "--list-faults": listsFaults = true
+      case "--mutation-check": checksMutations = true
+      case "--record": recorded = rest.popFirst()
       case "--fixture": fixture = rest.popFirst()
       case "--verbose": isVerbose = true
       default: return nil

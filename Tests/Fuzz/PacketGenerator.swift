@@ -10,6 +10,8 @@ struct PacketGenerator {
   let host: Host
   /// The families that the ruleset's tables see.
   let families: [IPFamily]
+  /// Whether some are fragments, after which the sandbox has to be made anew.
+  private let hasFragments: Bool
   private var number: UInt64 = 0
   private var sources: Set<UInt64> = []
 
@@ -18,6 +20,7 @@ struct PacketGenerator {
     self.pool = pool
     self.host = host
     self.families = families
+    hasFragments = draw.chance(15)
   }
 
   mutating func packet() -> SandboxPacket {
@@ -258,7 +261,7 @@ struct PacketGenerator {
   ) -> [UInt8] {
     var body = body
     var fragment: UInt16 = 0
-    if draw.chance(3) {
+    if hasFragments, draw.chance(6) {
       fragment = draw.pick([0x2000, 0x2001, 0x0001, 0x00B9])
       if fragment & 0x2000 != 0 { body = Array(body.prefix(body.count / 8 * 8)) }
     }
@@ -287,7 +290,7 @@ struct PacketGenerator {
     var body = body
     if draw.chance(12) {
       // Outermost last: each header is put in front of what is there.
-      if draw.chance(25) {
+      if hasFragments, draw.chance(40) {
         let more: UInt8 = draw.pick([0, 1])
         let offset: UInt8 = draw.pick([0, 0, 8])
         if more == 1 { body = Array(body.prefix(body.count / 8 * 8)) }

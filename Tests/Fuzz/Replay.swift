@@ -1,5 +1,8 @@
+import Diagnostics
 import Foundation
 import KernelComparison
+import LinuxKernel
+import Netfilter
 import Sandbox
 import Simulation
 
@@ -28,6 +31,34 @@ enum Replay {
       }
       say("\(comparison.verdicts) verdicts alike; not known: \(comparison.unknown)")
       return comparison.disagreements.isEmpty && kernel == fixture.verdicts ? 0 : 1
+    } catch {
+      say("\(path): \(error)")
+      return 2
+    }
+  }
+
+  /// Writes into a fixture what the kernel of this machine lists and does.
+  static func record(_ path: String) -> Int32 {
+    do {
+      var fixture = try KernelFixture(URL(filePath: path))
+      let host = try Simulation.Host(reading: Array(fixture.host.utf8))
+      let text = NSTemporaryDirectory() + "portproof-record-\(getpid()).nft"
+      defer { try? FileManager.default.removeItem(atPath: text) }
+      try Data(fixture.text).write(to: URL(filePath: text))
+      var sources = SourceMap()
+      guard case .loaded(let listing) = try LibnftablesReader().translate(text, into: &sources)
+      else {
+        say("\(path): not loaded")
+        return 1
+      }
+      let kernel = try KernelReferee(ruleset: fixture.text, host: host)
+        .verdicts(for: fixture.sandboxPackets).map(\.byHook)
+      fixture = KernelFixture(
+        why: fixture.why, kernel: Machine.kernelRelease,
+        ruleset: fixture.ruleset.joined(separator: "\n"), listing: listing.json, host: host,
+        packets: fixture.sandboxPackets, verdicts: kernel)
+      try fixture.file.write(to: URL(filePath: path))
+      return 0
     } catch {
       say("\(path): \(error)")
       return 2

@@ -152,6 +152,8 @@ extension RulesetGenerator {
     let others = fields.filter { $0.1.isKey && $0.1.text != first.text && $0.1.transport != .none }
     guard !others.isEmpty, first.transport != .none else { return nil }
     var parts = [first]
+    // Of plain numbers beside others nft lists wrong constants as often as not.
+    if case .number = first.kind, draw.chance(75) { return nil }
     for _ in 0..<draw.number(1...2) {
       let next = draw.pick(weighted: others)
       if !parts.contains(where: { $0.text == next.text }) { parts.append(next) }

@@ -57,6 +57,11 @@ struct RulesetGenerator {
     // Chains are registered in another order than they run in, now and then.
     for number in 0..<draw.number(1...3) {
       table.chains.append(baseChain(family, "b\(number)"))
+      if draw.chance(12), let twin = twin(of: table.chains[number], family) {
+        table.chains[number].rules.insert([Clause(twin.mark)], at: 0)
+        table.chains.append(twin.chain)
+        break
+      }
     }
     for (number, name) in plainChains.enumerated() {
       // A chain goes only to later ones, so that no walk runs in a circle.
@@ -103,6 +108,24 @@ struct RulesetGenerator {
     return RulesetTree.Chain(
       name: name, base: "type \(type) hook \(hook) priority \(priority); policy \(policy);",
       rules: rules)
+  }
+
+  /// A chain at the same place as another, and what the other does that it asks for.
+  private mutating func twin(
+    of chain: RulesetTree.Chain, _ family: String
+  ) -> (chain: RulesetTree.Chain, place: RulePlace, mark: String)? {
+    guard let base = chain.base, base.contains("type filter") else { return nil }
+    let words = base.split(separator: " ")
+    guard let hook = words.firstIndex(of: "hook") else { return nil }
+    let place = RulePlace(family: family, hook: String(words[hook + 1]), isNat: false)
+    let sign = draw.pick(["", "!= "])
+    let rules = [
+      [Clause("meta mark \(sign)0x2a"), Clause(draw.pick(["drop", "accept", "drop"]))],
+      rule(place),
+    ]
+    return (
+      RulesetTree.Chain(name: "twin", base: base, rules: rules), place, "meta mark set 0x2a"
+    )
   }
 
   private mutating func object() -> (String, String) {

@@ -33,7 +33,7 @@ struct ValuePool {
           "fd00:0::5", "fd00:0::9", "fd00:1::9", "fd00:2::2", "2001:db8::7", "2001:db8:2::1",
           "2001:db8:ffff::", "2600::1",
         ]))
-      + draw.some(0...1, of: numbers(["::1", "ff02::1", "fe80::1", "ff02::1:ff00:1", "fd00:0::"]))
+      + draw.some(0...1, of: numbers(["::1", "ff02::1", "fe80::1", "fd00:0::"]))
     base[.port] =
       draw.some(5...8, of: [22, 53, 80, 443, 1_024, 8_080, 30_000, 40_000, 65_535, 1, 0, 179])
     base[.mark] = draw.some(3...4, of: [0, 1, 2, 0x100, 0xFF00, 0x10, 0xFFFF_FFFF, 0xABCD])

@@ -58,7 +58,7 @@ struct LibnftablesReaderTests {
     case .loaded(let listing): return listing
     case .rejected(let diagnostics):
       Issue.record("rejected: \(diagnostics.map(\.message))")
-      return .init(json: [], text: nil, madeUpInterfaces: [], remarks: [])
+      return .init(json: [], text: nil, bytecode: nil, madeUpInterfaces: [], remarks: [])
     }
   }
 

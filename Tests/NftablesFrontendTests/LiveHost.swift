@@ -22,7 +22,7 @@ enum LiveHost {
   /// What is in force in a network namespace in which commands of a shell have been run.
   static func ruleset(after commands: String) throws -> Ruleset {
     let listing = try listing(after: commands)
-    return try ruleset(listing.json, text: listing.text)
+    return try ruleset(listing.json, text: listing.text, bytecode: listing.bytecode)
   }
 
   static func listing(after commands: String) throws -> LibnftablesReader.Listing {
@@ -44,10 +44,14 @@ enum LiveHost {
   }
 
   /// A listing, of which parts are told again where it needs that.
-  static func ruleset(_ json: [UInt8], text: [UInt8]? = nil) throws -> Ruleset {
+  static func ruleset(
+    _ json: [UInt8], text: [UInt8]? = nil, bytecode: [UInt8]? = nil
+  ) throws -> Ruleset {
     let tool = try tool()
     var sources = SourceMap()
-    let reading = NftablesReader.read(json, name: "live", sources: &sources, text: text) {
+    let reading = NftablesReader.read(
+      json, name: "live", sources: &sources, text: text, bytecode: bytecode
+    ) {
       commands in
       do throws(NetfilterError) {
         return .listing(try LibnftablesReader(executable: tool).retell(commands).json)

@@ -12,15 +12,16 @@ struct MapUpdateTests {
     var data: String = "tcp dport"
     var operation: SetUpdate.Operation = .add
     var gates: [String] = []
+    var timeout: UInt64?
 
     var testDescription: String { text }
   }
 
   private static let cases = [
     Case(text: "add @m { ip saddr : tcp dport }"),
-    Case(text: "update @m { ip saddr timeout 5s : tcp dport }", operation: .update),
+    Case(text: "update @m { ip saddr timeout 5s : tcp dport }", operation: .update, timeout: 5),
     Case(text: "delete @m { ip saddr : tcp dport }", operation: .delete),
-    Case(text: "add @m { ip saddr timeout 1m30s expires 3s : tcp dport }"),
+    Case(text: "add @m { ip saddr timeout 1m30s expires 3s : tcp dport }", timeout: 90),
     Case(
       text: "add @m { ip saddr limit rate 2/second : tcp dport }",
       gates: ["limit rate 2/second burst 5 packets"]),
@@ -71,10 +72,12 @@ struct MapUpdateTests {
     #expect(update.operation == `case`.operation)
     let printed = RulePrinter(table).text(of: Rule(statements: [statement]))
     let name = `case`.text.contains("@m") ? "@m" : "@c"
-    let state = `case`.gates.map { " \($0)" }.joined()
+    var state = `case`.timeout.map { " timeout \($0)s" } ?? ""
+    state += `case`.gates.map { " \($0)" }.joined()
     #expect(
       printed == "\(`case`.operation.rawValue) \(name) { \(`case`.key)\(state) : \(`case`.data) }")
     #expect(update.gates.map(\.text) == `case`.gates)
+    #expect(update.timeout == `case`.timeout)
     // The set is no longer what the listing shows.
     #expect(table.sets.count { $0.isDynamic } == 1)
   }
@@ -87,6 +90,9 @@ struct MapUpdateTests {
       "add @m { jhash ip saddr mod 5 : tcp dport }", "add @m { ip nothing : tcp dport }",
       "add @m { ip saddr limit rate : tcp dport }", "add @unknown { ip saddr : tcp dport }",
       "add @m { ip saddr : tcp dport } accept", "add @m { 10.0.0.1.1 : 22 }",
+      "add @m { ip saddr timeout 5x : tcp dport }", "add @m { ip saddr timeout 500ms : tcp dport }",
+      "add @m { ip saddr timeout 99999999999999999999s : tcp dport }",
+      "add @m { ip saddr timeout 9999999999999999999d : tcp dport }",
     ])
   func unreadable(text: String) throws {
     let (statement, _) = try statement(text)

@@ -56,7 +56,7 @@ struct RetellingTests {
         #"udp dport { 1, 2, 3 } counter name "hits" drop"#,
         "udp dport vmap { 1 : drop, 2 : jump other }",
         #"iifname "d1" limit name "few" accept"#,
-        "tcp dport 80 add @m { ip saddr : tcp dport } accept",
+        "tcp dport 80 add @m { ip saddr timeout 5s : tcp dport } accept",
         "ip length @ty accept",
       ])
     #expect(ruleset.text(of: "__chain2", in: "inet t") == ["accept"])

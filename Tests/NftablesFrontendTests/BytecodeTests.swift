@@ -1,0 +1,118 @@
+import Addresses
+import Foundation
+import Netfilter
+import Rulesets
+import Testing
+
+@Suite("Rules that nft lists alike", LiveHost.condition)
+struct BytecodeTests {
+  private struct Case: Sendable, CustomTestStringConvertible {
+    let family: String
+    let rule: String
+    /// The rule that is read, in nft's words.
+    let text: String
+    /// What its last match requires of the packet.
+    let guards: [Guard]
+
+    var testDescription: String { "\(family): \(rule)" }
+  }
+
+  private static let ping = "icmpv6 type echo-request accept"
+  private static let source = "ip saddr 1.2.3.4 accept"
+  private static let cases = [
+    Case(
+      family: "inet", rule: "meta l4proto 58 icmpv6 type 128 accept", text: ping,
+      guards: [.transport(58)]),
+    Case(
+      family: "inet", rule: "icmpv6 type 128 accept", text: ping, guards: [.ipv6, .transport(58)]),
+    Case(
+      family: "inet", rule: "ip protocol 58 icmpv6 type 128 accept",
+      text: "ip protocol icmpv6 \(ping)", guards: []),
+    Case(
+      family: "inet", rule: "meta l4proto 1 icmp type 8 accept",
+      text: "icmp type echo-request accept", guards: [.transport(1)]),
+    Case(
+      family: "inet", rule: "icmp type 8 accept", text: "icmp type echo-request accept",
+      guards: [.ipv4, .transport(1)]),
+    Case(
+      family: "bridge", rule: "meta l4proto 58 icmpv6 type 128 accept", text: ping,
+      guards: [.transport(58)]),
+    Case(
+      family: "bridge", rule: "icmpv6 type 128 accept", text: ping,
+      guards: [.ipv6, .transport(58)]),
+    Case(
+      family: "netdev", rule: "meta l4proto 58 icmpv6 type 128 accept", text: ping,
+      guards: [.transport(58)]),
+    Case(
+      family: "netdev", rule: "icmpv6 type 128 accept", text: ping,
+      guards: [.ipv6, .transport(58)]),
+    Case(
+      family: "inet", rule: "ether type ip ip saddr 1.2.3.4 accept",
+      text: "ether type ip \(source)", guards: [.ipv4]),
+    Case(
+      family: "inet", rule: "counter ether type ip ip saddr 1.2.3.4 accept",
+      text: "counter ether type ip \(source)", guards: [.ipv4]),
+    Case(family: "inet", rule: "ip saddr 1.2.3.4 accept", text: source, guards: [.ipv4]),
+    Case(
+      family: "inet", rule: "ether type ip icmp type 8 accept",
+      text: "ether type ip icmp type echo-request accept", guards: [.transport(1)]),
+    Case(
+      family: "inet", rule: "ether type ip tcp dport 22 accept",
+      text: "ether type ip tcp dport 22 accept", guards: [.transport(6)]),
+    Case(
+      family: "inet", rule: "ether type ip6 ip6 saddr ::1 accept",
+      text: "ether type ip6 ip6 saddr ::1 accept", guards: [.ipv6]),
+    Case(
+      family: "ip", rule: "ether type ip ip saddr 1.2.3.4 accept",
+      text: "ether type ip \(source)", guards: []),
+    Case(family: "ip", rule: "ip saddr 1.2.3.4 accept", text: source, guards: []),
+    Case(
+      family: "netdev", rule: "ether type ip ip saddr 1.2.3.4 accept",
+      text: "ether type ip \(source)", guards: [.ipv4]),
+    // In a bridge every frame has a type, and both say the same.
+    Case(
+      family: "bridge", rule: "ether type ip ip saddr 1.2.3.4 accept", text: source,
+      guards: [.ipv4]),
+  ]
+
+  @Test func `are told apart by their bytecode`() throws {
+    var text = ""
+    for family in Set(Self.cases.map(\.family)).sorted() {
+      text += "table \(family) t {\n  chain c {\n"
+      for item in Self.cases where item.family == family { text += "    \(item.rule)\n" }
+      text += "  }\n}\n"
+    }
+    let path = FileManager.default.temporaryDirectory.appending(path: "\(UUID()).nft").path
+    try text.write(toFile: path, atomically: true, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let ruleset = try LiveHost.ruleset(after: "nft -f \(path)")
+    for table in ruleset.tables {
+      let rules = table.chains[0].rules
+      let cases = Self.cases.filter { $0.family == table.family.rawValue }
+      try #require(rules.count == cases.count)
+      for (rule, item) in zip(rules, cases) {
+        #expect(RulePrinter(table).text(of: rule) == item.text, "\(item)")
+        let matches = rule.statements.compactMap { statement -> [Guard]? in
+          guard case .match(let match) = statement, case .selector(let selector) = match.left
+          else { return nil }
+          return selector.requiring
+        }
+        #expect(matches.last == item.guards, "\(item)")
+      }
+    }
+  }
+
+  @Test func `and without it may test for a family or not`() throws {
+    let listing = try LiveHost.listing(
+      after: "nft add table inet t; nft add chain inet t c; nft add rule inet t c icmpv6 type 128")
+    #expect(listing.bytecode != nil)
+    let rule = try #require(
+      try LiveHost.ruleset(listing.json).tables.first?.chains.first?.rules.first)
+    guard case .match(let match)? = rule.statements.first, case .selector(let selector) = match.left
+    else {
+      Issue.record("\(rule)")
+      return
+    }
+    #expect(selector.requiring == [.transport(58), .possibly(.ipv6, rule: 1)])
+  }
+}
