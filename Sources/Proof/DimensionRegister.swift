@@ -34,7 +34,29 @@ package struct DimensionRegister: Sendable {
 
   private static let firstVariable = 1 << 20
 
-  package init() {}
+  /// Whether the frame was sent to the host alone (0), to all (1) or to some (2).
+  ///
+  /// Source: include/uapi/linux/if_packet.h, `PACKET_HOST`, `PACKET_BROADCAST`, `PACKET_MULTICAST`.
+  let packetType: Dimension
+  /// Which ends the entry's status calls translated: `IPS_SRC_NAT` and `IPS_DST_NAT`.
+  let connectionStatus: Dimension
+  /// The mark of the connection's entry.
+  let connectionMark: Dimension
+
+  package init() {
+    let usual: [(name: String, domain: IntervalSet)] = [
+      ("meta pkttype", IntervalSet(Interval(0, 2))),
+      ("ct status", IntervalSet([0, 0x10, 0x20, 0x30].map { Interval($0) })),
+      ("ct mark", IntervalSet(bitWidth: 32)),
+    ]
+    for (index, field) in usual.enumerated() {
+      keys[field.name] = Dimension(rawValue: Dimension.coreCount + index)
+      fields.append(Entry(name: field.name, domain: field.domain, kind: .packet))
+    }
+    packetType = Dimension(rawValue: Dimension.coreCount)
+    connectionStatus = Dimension(rawValue: Dimension.coreCount + 1)
+    connectionMark = Dimension(rawValue: Dimension.coreCount + 2)
+  }
 
   /// The dimension of a field, by its name; the same name always gives the same dimension.
   ///

@@ -241,25 +241,6 @@ extension DimensionRegister {
     }
   }
 
-  /// Whether the frame was sent to the host alone (0), to all (1) or to some (2).
-  ///
-  /// Source: include/uapi/linux/if_packet.h, `PACKET_HOST`, `PACKET_BROADCAST`, `PACKET_MULTICAST`.
-  var packetType: Dimension {
-    mutating get { field("meta pkttype", domain: IntervalSet(Interval(0, 2))) }
-  }
-
-  /// Which ends the entry's status calls translated: `IPS_SRC_NAT` and `IPS_DST_NAT`.
-  var connectionStatus: Dimension {
-    mutating get {
-      field("ct status", domain: IntervalSet([0, 0x10, 0x20, 0x30].map { Interval($0) }))
-    }
-  }
-
-  /// The mark of the connection's entry.
-  var connectionMark: Dimension {
-    mutating get { field("ct mark", domain: IntervalSet(bitWidth: 32)) }
-  }
-
   /// What neither packet nor ruleset answers.
   private mutating func environment(_ field: EnvironmentField) -> FieldReading {
     switch field.source {

@@ -27,6 +27,8 @@ package struct Prover: Sendable {
   let hosts: [AddressSet]
   /// The firewalls, by what each is: those that translate by one ruleset are one machine.
   let machines: [Int]
+  /// By firewall, the addresses of hosts that are certainly other machines.
+  let foreign: [AddressSet]
   var walks: [RulesetWalk]
   var register = DimensionRegister()
   /// How many cubes the walk that is under way may still make.
@@ -40,10 +42,21 @@ package struct Prover: Sendable {
     self.hosts = hosts
     let walks = firewalls.enumerated().map { RulesetWalk($1.ruleset, firewall: $0) }
     self.walks = walks
-    machines = firewalls.indices.map { index in
+    let machines = firewalls.indices.map { index in
       guard walks[index].hasTranslations else { return index }
       let ruleset = firewalls[index].ruleset
       return firewalls[..<index].firstIndex { $0.ruleset == ruleset } ?? index
+    }
+    self.machines = machines
+    foreign = firewalls.indices.map { index in
+      // A machine stands nowhere but on the hosts that it is named on.
+      let own = firewalls.indices.filter { machines[$0] == machines[index] }
+        .compactMap { twin -> AddressSet? in
+          if case .on(let set) = firewalls[twin].placement { set } else { nil }
+        }
+      guard !own.isEmpty else { return .empty }
+      return hosts.filter { host in own.allSatisfy { host.intersection($0).isEmpty } }
+        .reduce(.empty) { $0.union($1) }
     }
   }
 

@@ -73,18 +73,7 @@ extension Prover {
 
   /// What the file tells of the host that a hop is on.
   func surroundings(of hop: Hop) -> Surroundings {
-    // A machine stands nowhere but on the hosts that it is named on.
-    var own: AddressSet?
-    for firewall in firewalls.indices where machines[firewall] == machines[hop.firewall] {
-      if case .on(let hosts) = firewalls[firewall].placement {
-        own = own.map { $0.union(hosts) } ?? hosts
-      }
-    }
-    var foreign = AddressSet.empty
-    if let own {
-      for host in hosts where host.intersection(own).isEmpty { foreign = foreign.union(host) }
-    }
-    return Surroundings(hosts: hosts, anchor: hop.anchor, foreign: foreign)
+    Surroundings(hosts: hosts, anchor: hop.anchor, foreign: foreign[hop.firewall])
   }
 
   /// Divides packets by whether their new destination is the host's own address.
