@@ -162,6 +162,10 @@ extension Simulator {
     if let destination = packet.frame?.destination, destination.rawValue >> 40 & 1 != 0 {
       return way.ended(.drop, "what came by broadcast is not forwarded")
     }
+    // Only what the host takes for addressed to itself is forwarded (`ip_forward`).
+    if way.environments.contains(where: { $0.flags.contains(.packetTypeUnknown) }) {
+      return way.ended(.unknown, program.reasons[Int(fixedReasons.meta)])
+    }
     // The hop limit is lowered before the forward hook.
     for index in way.environments.indices {
       way.environments[index].content?.setHopLimit(limit - 1)
@@ -217,10 +221,16 @@ extension Simulator {
     packet.output = .absent
     packet.frame = Packet.Frame()
     isReturning = true
-    switch receptionFault(packet, Host.loopback, host) {
-    case .accepted: break
-    case .discarded(let why): return way.ended(.drop, why)
-    case .undecided(let why): return way.ended(.unknown, why)
+    let contents = Set(way.environments.map(\.content))
+    for content in contents {
+      let fault =
+        content.map { receptionFault(packet.carrying($0), Host.loopback, host) }
+        ?? receptionFault(packet, Host.loopback, host)
+      switch fault {
+      case .accepted: break
+      case .discarded(let why): return way.ended(contents.count == 1 ? .drop : .unknown, why)
+      case .undecided(let why): return way.ended(.unknown, why)
+      }
     }
     if let end = enter(.prerouting, packet, &way) { return end }
     if packet.layout.isFragment, packet.layout.isIPv4 {
