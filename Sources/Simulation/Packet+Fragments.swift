@@ -1,3 +1,4 @@
+import Addresses
 import Wire
 
 extension Packet {
@@ -15,8 +16,21 @@ extension Packet {
     let field = UInt16(bytes[header + 2]) << 8 | UInt16(bytes[header + 3])
     guard field < 60_000 else { return false }
     // With more to come, one that is no whole number of eight octets is left to its receiver.
-    if field & 1 != 0 { return (layout.byteCount - header).isMultiple(of: 8) }
-    return field & 0xFFF8 != 0
+    if field & 1 != 0, !(layout.byteCount - header).isMultiple(of: 8) { return false }
+    if field & 0xFFF8 != 0 { return true }
+    return field & 1 != 0 && holdsTransportHeader
+  }
+
+  /// Whether the first fragment has the whole header of its segment; one that has not is left to
+  /// its receiver (net/ipv6/reassembly.c, `ipv6frag_thdr_truncated`).
+  private var holdsTransportHeader: Bool {
+    guard let transport = layout.transport else { return false }
+    let count = layout.byteCount - layout.transportOffset
+    return switch TransportProtocol(rawValue: transport) {
+    case .tcp: count >= 20
+    case .udp, .icmpv6: count >= 8
+    default: false
+    }
   }
 
   /// What the fragments of one datagram have in common.

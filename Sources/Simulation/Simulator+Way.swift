@@ -247,10 +247,16 @@ extension Simulator {
     packet.output = .absent
     packet.frame = Packet.Frame()
     isReturning = true
-    switch receptionFault(packet, Host.loopback, host) {
-    case .accepted: break
-    case .discarded(let why): return way.ended(.drop, why)
-    case .undecided(let why): return way.ended(.unknown, why)
+    let contents = Set(way.environments.map(\.content))
+    for content in contents {
+      let fault =
+        content.map { receptionFault(packet.carrying($0), Host.loopback, host) }
+        ?? receptionFault(packet, Host.loopback, host)
+      switch fault {
+      case .accepted: break
+      case .discarded(let why): return way.ended(contents.count == 1 ? .drop : .unknown, why)
+      case .undecided(let why): return way.ended(.unknown, why)
+      }
     }
     if let end = enter(.prerouting, packet, &way) { return end }
     if packet.layout.isFragment, packet.layout.isIPv4 { return keptFragment(packet, way) }

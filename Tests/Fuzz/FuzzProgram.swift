@@ -8,7 +8,7 @@ import Synchronization
 
 // Kernel, simulator and prover on drawn rulesets and packets.
 //
-//   swift run -c release Fuzz [--seed N] [--minutes M] [--workers N] [--packets N]
+//   swift run -c release Fuzz [--seed N] [--minutes M] [--trials N] [--workers N] [--packets N]
 //                             [--only NUMBER] [--fixtures DIR] [--verbose]
 //   swift run -c release Fuzz --fixture FILE | --record FILE
 //   Tests/Fuzz/mutation-check [--fault NAME] [--list-faults]
@@ -43,6 +43,8 @@ struct Options {
   var seed: UInt64 = 1
   var minutes = 1.0
   var workers = 2
+  /// How many rulesets at most.
+  var trials = UInt64.max
   var packets = 300
   var only: UInt64?
   var fixtures: String?
@@ -73,6 +75,9 @@ struct Options {
       case "--proof-every":
         guard let value = rest.popFirst().flatMap({ Int($0) }) else { return nil }
         proofStride = value
+      case "--trials":
+        guard let value = rest.popFirst().flatMap({ UInt64($0) }) else { return nil }
+        trials = value
       case "--only":
         guard let value = rest.popFirst().flatMap({ UInt64($0) }) else { return nil }
         only = value

@@ -29,7 +29,7 @@ final class Run: Sendable {
       DispatchQueue.concurrentPerform(iterations: options.workers) { number in
         let worker = Worker(number: number)
         var trial = UInt64(number)
-        while !isOver {
+        while !isOver, trial < options.trials {
           attempt(trial, worker)
           trial += UInt64(options.workers)
         }
