@@ -305,6 +305,10 @@ extension Simulator {
           decide(rule, .drop, hook)
           return .drop
         }
+        if case .connectionCount = program.gates[Int(gate)].kind, packet.layout.transport == 47 {
+          // Some versions of GRE have no flow either.
+          return giveUp(rule)
+        }
         switch admit(Int(gate), packet, hook) {
         case .passes: break
         case .breaks: isBroken = true
