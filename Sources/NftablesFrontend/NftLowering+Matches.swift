@@ -134,6 +134,21 @@ extension NftLowering {
     return hasNumber && hasHostOrder
   }
 
+  /// Whether a part of a concatenation is shifted, beside which the constants of maps are wrong too.
+  func hasShiftedPart(_ expression: Expression) -> Bool {
+    guard case .concatenation(let parts) = expression else { return false }
+    return parts.contains { part in
+      switch part {
+      case .shifted(.selector(let selector), _, _),
+        .shifted(.masked(.selector(let selector), _, _), _, _):
+        if case .payload(let field) = selector.field { return field.name != "ip dscp" }
+        return true
+      case .shifted: return true
+      case .selector, .masked, .lookup, .constant, .concatenation, .unmodelled: return false
+      }
+    }
+  }
+
   private static func isInHostOrder(_ type: DataType) -> Bool {
     switch type {
     case .mark, .interfaceIndex, .connectionState, .connectionStatus, .userID, .groupID, .realm,

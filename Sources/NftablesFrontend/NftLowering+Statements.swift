@@ -36,6 +36,9 @@ extension NftLowering {
     case "jump", "goto": return .verdict(try jump(name, node))
     case "vmap":
       let (key, map) = try keyAndMap(node, .verdict)
+      if case .anonymous = map, hasShiftedPart(key) {
+        throw NotModelled(reason: "nft lists wrong constants beside such a concatenation")
+      }
       return .verdictMap(key: key, map: map)
     case "reject": return try reject(node)
     case "counter":

@@ -9,10 +9,12 @@ extension Packet {
   /// Source: net/ipv4/netfilter/nf_defrag_ipv4.c; net/ipv6/netfilter/nf_conntrack_reasm.c,
   /// `nf_ct_frag6_gather`.
   var isKeptAlone: Bool {
-    guard let header = layout.offset(ofExtension: 44, in: bytes) else { return true }
+    guard let header = layout.offset(ofExtension: 44, in: bytes) else {
+      return layout.isIPv4
+    }
     // What a program sends in parts was seen to pass.
     guard frame != nil else { return false }
-    guard layout.byteCount >= header + 8 else { return true }
+    guard layout.byteCount >= header + 8 else { return false }
     let field = UInt16(bytes[header + 2]) << 8 | UInt16(bytes[header + 3])
     guard field < 60_000 else { return false }
     // With more to come, one that is no whole number of eight octets is left to its receiver.

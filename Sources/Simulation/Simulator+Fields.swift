@@ -394,6 +394,13 @@ extension Simulator {
     let last = (bitOffset + length + 7) >> 3
     guard last <= packet.layout.byteCount else { return .missing }
     let touchesAddresses = change.base == .network && last > (packet.layout.isIPv4 ? 12 : 8)
+    // What is written ends the rule where its checksum cannot follow (`nft_payload_set_eval`).
+    if let sum = packet.checksumEnd(isOfAddresses: change.base == .network),
+      change.base == .transport ? change.isSummed : touchesAddresses,
+      sum > packet.layout.byteCount
+    {
+      return .missing
+    }
     if touchesAddresses { environment.flags.insert(.addressesWritten) }
     if phase == .after {
       track(packet)

@@ -299,6 +299,16 @@ extension Simulator {
       case .gate(let reason):
         guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
       case .admit(let gate):
+        if case .connectionCount = program.gates[Int(gate)].kind, flow(of: packet) == nil {
+          // What belongs to no flow cannot be counted, and is dropped (`nft_connlimit_do_eval`).
+          if packet.layout.isFragment { return giveUp(rule) }
+          decide(rule, .drop, hook)
+          return .drop
+        }
+        if case .connectionCount = program.gates[Int(gate)].kind, packet.layout.transport == 47 {
+          // Some versions of GRE have no flow either.
+          return giveUp(rule)
+        }
         switch admit(Int(gate), packet, hook) {
         case .passes: break
         case .breaks: isBroken = true

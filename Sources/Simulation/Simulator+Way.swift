@@ -211,7 +211,6 @@ extension Simulator {
   private mutating func departure(of packet: consuming Packet, _ way: inout Way) -> PacketReport {
     guard let host else { return way.ended(.unknown, "the host is not described") }
     packet.input = .absent
-    if packet.layout.isFragment, let end = fragmentEnd(packet, &way) { return end }
     var returns = false
     if case .named(let output, _) = packet.output {
       packet.output = host.device(output)
@@ -225,6 +224,7 @@ extension Simulator {
       case .unreachable: return way.ended(.drop, "no route")
       }
     }
+    if packet.layout.isFragment, let end = fragmentEnd(packet, &way) { return end }
     if let end = enter(.output, packet, &way) { return end }
     if way.environments.contains(where: { $0.mayDiffer(8, 40) }) {
       return way.ended(.unknown, program.reasons[Int(fixedReasons.translated)])

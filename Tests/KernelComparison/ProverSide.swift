@@ -51,7 +51,9 @@ struct ProverSide: ~Copyable {
     guard let layout = try? PacketLayout(reading: packet.bytes), !layout.isFragment,
       layout.transportOffset == (layout.isIPv4 ? 20 : 40),
       layout.byteCount == packet.bytes.count, let transport = layout.transport,
-      isWhole(transport, packet.bytes, layout)
+      isWhole(transport, packet.bytes, layout),
+      // The prover's packets still have hops to go.
+      packet.bytes[layout.isIPv4 ? 8 : 7] > 0
     else { return [] }
     var random = SeededGenerator(seed: UInt64(number))
     let first: Hook
