@@ -88,7 +88,43 @@ extension NftLowering {
     else { throw NotModelled(reason: "`\(name)` takes a value and a constant") }
     let value = try modelledExpression(operands[0], constantsAs: type)
     let count = try constant(operands[1], .integer(bits: 8))
+    switch value {
+    case .selector(let selector), .masked(.selector(let selector), _, _):
+      guard let bits = extent(of: selector.field) else { break }
+      guard bits.octets == 1 else {
+        throw NotModelled(reason: "such a shift depends on the byte order of the machine")
+      }
+      if case .masked = value { break }
+      // So bits in the midst of an octet are brought down: the field means them there already.
+      if name == ">>", bits.below > 0 {
+        guard count == UInt128(bits.below) else {
+          throw NotModelled(reason: "this shift of a part of an octet is not covered")
+        }
+        bringsPartDown = bringsPartDown || selector.field.type != .dscp
+        return value
+      }
+    case .constant, .masked, .shifted, .concatenation, .lookup, .unmodelled: break
+    }
     return .shifted(value, left: name == "<<", by: UInt8(count))
+  }
+
+  /// How many octets a field of a header touches, and how many bits of the last are below it.
+  private func extent(of field: Field) -> (octets: Int, below: Int)? {
+    guard case .payload(let payload) = field else { return nil }
+    let end = payload.bitOffset + payload.bitLength
+    let octets = (end + 7) / 8 - payload.bitOffset / 8
+    return (octets, (8 - end % 8) % 8)
+  }
+
+  /// Whether the kernel looks a field up in named sets as other numbers than it has.
+  ///
+  /// nft 1.0.6 has it brought down by a shift in the byte order of the machine, and does not list
+  /// that: `ip6 dscp @s`.
+  func isLookedUpSwapped(_ expression: Expression) -> Bool {
+    guard case .selector(let selector) = expression, let bits = extent(of: selector.field) else {
+      return false
+    }
+    return bits.octets > 1 && bits.below > 0
   }
 
   /// How the value of an expression is meant.
@@ -134,8 +170,12 @@ extension NftLowering {
     guard let keyNode = document.member("key", of: node) ?? document.member("left", of: node),
       let data = document.member("data", of: node) ?? document.member("right", of: node)
     else { throw NotModelled(reason: "a map has a key and data") }
+    bringsPartDown = false
     let key = try modelledExpression(keyNode, constantsAs: .integer(bits: 32))
     let map = try setReference(data, keyTypes: types(of: key), dataKind: kind)
+    if case .named = map, isLookedUpSwapped(key) {
+      throw NotModelled(reason: "such a lookup depends on the byte order of the machine")
+    }
     return (named(key, asIn: map), map)
   }
 }

@@ -11,6 +11,7 @@ extension NftLowering {
     guard let symbol = Match.Operator(rawValue: name) else {
       throw NotModelled(reason: "the operator `\(name)` is not covered")
     }
+    bringsPartDown = false
     var left = try modelledExpression(leftNode, constantsAs: .integer(bits: 32))
     if isName(right) { left = named(left, ifComparedAs: nameType(of: left)) }
     if document.boolean(right) != nil { left = presence(left) }
@@ -33,6 +34,9 @@ extension NftLowering {
       }
       if case .anonymous = set, isListedWrongly(left) {
         throw NotModelled(reason: "nft lists wrong constants beside such a concatenation")
+      }
+      if case .named = set, isLookedUpSwapped(left) {
+        throw NotModelled(reason: "such a lookup depends on the byte order of the machine")
       }
       // With a set the implicit operator is membership, for flags too.
       let isNegated = symbol == .notEqual
@@ -102,61 +106,38 @@ extension NftLowering {
   /// Whether nft 1.0.6 may list other constants than those that the kernel compares with.
   ///
   /// It tells the parts of an element apart by the widths of their types, and a plain number has
-  /// none. That shows where a part is shifted, and where one is in host order: ranges of those are
-  /// turned round first. Seen with `ip version . th sport { 4 . 1 }`, listed as `0 . 1024`, and with
+  /// none. Seen with `ip version . th sport { 4 . 1 }`, listed as `0 . 1024`, and with
   /// `ip length . meta mark { 40 . 1-5 }`, listed as `0 . 0x280000`; maps do not suffer.
   private func isListedWrongly(_ left: Expression) -> Bool {
     guard case .concatenation(let parts) = left else { return false }
-    var hasNumber = false
-    var hasHostOrder = false
-    for part in parts {
+    if bringsPartDown { return true }
+    return parts.contains { part in
       switch part {
-      case .shifted(.selector(let selector), _, _),
-        .shifted(.masked(.selector(let selector), _, _), _, _):
-        if case .payload(let field) = selector.field, field.name == "ip dscp" { continue }
-        return true
       case .shifted: return true
       case .selector(let selector):
-        if case .integer = selector.field.type { hasNumber = true }
-        switch selector.field {
-        case .meta, .connection, .environment:
-          hasHostOrder = hasHostOrder || Self.isInHostOrder(selector.field.type)
-        case .payload(let field):
-          // Taken out of an octet, and put in its place without the listing saying so.
-          if field.bitLength % 8 != 0, field.bitOffset % 8 != 0 || field.bitLength > 8 {
-            hasNumber = true
-          }
-        case .extensionHeader, .option: break
-        }
-      case .masked, .lookup, .constant, .concatenation, .unmodelled: break
+        if case .integer = selector.field.type { return true }
+        guard case .payload(let field) = selector.field else { return false }
+        // Taken out of an octet, and put in its place without the listing saying so.
+        return field.bitLength % 8 != 0 && (field.bitOffset % 8 != 0 || field.bitLength > 8)
+      case .masked, .lookup, .constant, .concatenation, .unmodelled: return false
       }
     }
-    return hasNumber && hasHostOrder
   }
 
   /// Whether a part of a concatenation is shifted, beside which the constants of maps are wrong too.
   func hasShiftedPart(_ expression: Expression) -> Bool {
     guard case .concatenation(let parts) = expression else { return false }
-    return parts.contains { part in
-      switch part {
-      case .shifted(.selector(let selector), _, _),
-        .shifted(.masked(.selector(let selector), _, _), _, _):
-        if case .payload(let field) = selector.field { return field.name != "ip dscp" }
-        return true
-      case .shifted: return true
-      case .selector, .masked, .lookup, .constant, .concatenation, .unmodelled: return false
+    return bringsPartDown
+      || parts.contains { part in
+        switch part {
+        case .shifted(.selector(let selector), _, _),
+          .shifted(.masked(.selector(let selector), _, _), _, _):
+          if case .payload(let field) = selector.field { return field.name != "ip dscp" }
+          return true
+        case .shifted: return true
+        case .selector, .masked, .lookup, .constant, .concatenation, .unmodelled: return false
+        }
       }
-    }
-  }
-
-  private static func isInHostOrder(_ type: DataType) -> Bool {
-    switch type {
-    case .mark, .interfaceIndex, .connectionState, .connectionStatus, .userID, .groupID, .realm,
-      .classID, .time, .hour, .fibAddressType, .interfaceType:
-      true
-    case .integer(let bits): bits > 8
-    default: false
-    }
   }
 
   /// The right side as a set, if it is one.

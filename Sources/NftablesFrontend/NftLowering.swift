@@ -30,6 +30,8 @@ struct NftLowering {
   var established = Established(family: .inet)
   /// Whether the constants being lowered are ARP operations, which have no type of their own.
   var comparesARPOperations = false
+  /// Whether the expression at hand brings bits from the midst of an octet down, other than a DSCP.
+  var bringsPartDown = false
   /// How many rules have been begun, which tells them apart.
   var ruleNumber = 0
   /// The table whose rules or sets are being lowered.
@@ -444,7 +446,7 @@ struct NftLowering {
     statements.reserveCapacity(count(of: expressions))
     var children = document.children(of: expressions)
     while let child = children.next(in: document) { statements.append(statement(child)) }
-    return statements
+    return JoinedTests.doubted(in: statements)
   }
 }
 
