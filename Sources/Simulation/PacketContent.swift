@@ -20,7 +20,7 @@ struct PacketContent: Hashable, Sendable {
     switch TransportProtocol(rawValue: transport) {
     case .tcp: offset = start + 16
     case .udp, .udplite: offset = start + 6
-    case .icmp where layout.isIPv4, .icmpv6 where !layout.isIPv4: offset = start + 2
+    case .icmp where layout.isIPv4, .icmpv6: offset = start + 2
     case .dccp: offset = start + 6
     default: return nil
     }

@@ -46,6 +46,8 @@ package struct Program: Sendable {
 
   /// What packets that the host sends by itself may change, and those that it sends to itself.
   var sendingEffects = Effects()
+  /// What any packet may change.
+  var effects = Effects()
   var loopEffects = Effects()
   /// Whether anything translates addresses.
   var hasTranslations = false

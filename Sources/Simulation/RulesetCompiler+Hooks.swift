@@ -55,6 +55,7 @@ extension RulesetCompiler {
     program.sendingEffects = effects(of: sending.map { program.chains[Int($0.number)].start })
     program.loopEffects = effects(
       of: (sending + arriving).map { program.chains[Int($0.number)].start })
+    program.effects = effects(of: program.chains.map(\.start))
     program.plans = Array(repeating: HookPlan(), count: Hook.allCases.count * 2)
     for hook in Hook.allCases {
       for family in IPFamily.allCases {

@@ -26,9 +26,16 @@ extension Simulator {
     case .named(let name, _): device = name
     case .unknown: return .unknown(fixedReasons.device)
     }
-    guard
-      let type = host.addressType(query.ofSource ? packet.source : packet.destination, on: device)
-    else { return .unknown(fixedReasons.route) }
+    let address = query.ofSource ? packet.source : packet.destination
+    // Groups of the link are looked up on the packet's own device, and `lo` is in none.
+    if address.family == .ipv6, address.rawValue >> 120 == 0xFF,
+      isReturning || packet.output == host.device(Host.loopback)
+    {
+      return .unknown(fixedReasons.route)
+    }
+    guard let type = host.addressType(address, on: device) else {
+      return .unknown(fixedReasons.route)
+    }
     return .value(type)
   }
 

@@ -395,9 +395,9 @@ extension Simulator {
     guard last <= packet.layout.byteCount else { return .missing }
     let touchesAddresses = change.base == .network && last > (packet.layout.isIPv4 ? 12 : 8)
     // What is written ends the rule where its checksum cannot follow (`nft_payload_set_eval`).
-    if let sum = packet.checksumEnd(isOfAddresses: change.base == .network),
-      change.base == .transport ? change.isSummed : touchesAddresses,
-      sum > packet.layout.byteCount
+    let content = PacketContent(of: packet)
+    if change.base == .transport ? change.isSummed : touchesAddresses,
+      !content.canSum(isTransport: change.base == .transport, touchesAddresses)
     {
       return .missing
     }
@@ -407,10 +407,6 @@ extension Simulator {
     } else if change.base == .transport || touchesAddresses {
       // Tracking has yet to read the ends and flags that change here.
       environment.flags.insert(.trackedBytesUnknown)
-    }
-    let content = PacketContent(of: packet)
-    if change.isSummed, !content.canSum(isTransport: change.base == .transport, touchesAddresses) {
-      return .missing
     }
     if isUnknown(register) {
       environment.alter(first, last)

@@ -272,11 +272,9 @@ extension Simulator {
 }
 
 extension Simulator {
-  /// Takes it that the host may have sent a packet of its own through its rules.
-  ///
-  /// - Parameter isLooped: Whether that packet may have come back to the host.
-  mutating func disturb(isLooped: Bool) {
-    let effects = isLooped ? program.loopEffects : program.sendingEffects
+  /// Takes it that another packet may have met rules and sets, one that the host sends by itself or
+  /// one whose way is not known.
+  mutating func disturb(_ effects: Program.Effects) {
     for gate in effects.gates {
       state.pendingGates.insert(Int(gate))
       // No error that a host sends is longer (RFC 4443 §2.4).

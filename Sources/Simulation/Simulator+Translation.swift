@@ -167,7 +167,9 @@ extension Simulator {
     case .ipv4: return own.first?.address.rawValue
     case .ipv6:
       let to = packet.destination
-      guard own.count == 1, !to.isLinkLocal, to.rawValue >> 120 != 0xFF else { return nil }
+      // Which address fits depends on the reach of the one that the packet was for.
+      guard own.count == 1, !to.isLinkLocal, to.rawValue >> 120 != 0xFF, to.rawValue >> 32 != 0
+      else { return nil }
       return own[0].address.rawValue
     }
   }
@@ -219,27 +221,28 @@ extension Simulator {
     if !isRandom {
       if let ports = range.ports {
         let fits = !hasPorts || ports.contains(port)
-        if fits, isFree || ports.count == 1 {
+        if fits, isFree {
           return apply(chosen, current, isSource: isSource, packet, &environment)
         }
       } else if isFree {
         return apply(chosen, current, isSource: isSource, packet, &environment)
       }
     }
-    // Now a port is drawn, unless there is nothing to draw from.
-    guard hasPorts else {
-      guard !current.isEcho || !isSource else { return false }
-      return apply(chosen, current, isSource: isSource, packet, &environment)
+    // Now a port is drawn, unless there is nothing to draw from; a flow whose answers would then be
+    // another connection's is dropped when it is to be confirmed.
+    if hasPorts {
+      if let ports = range.ports {
+        guard ports.count == 1 else { return false }
+        if isSource { chosen.sourcePort = ports.lowerBound }
+        if !isSource { chosen.destinationPort = ports.lowerBound }
+      } else if isSource {
+        return false
+      }
+    } else if current.isEcho, isSource {
+      return false
     }
-    if let ports = range.ports, ports.count == 1 {
-      if isSource { chosen.sourcePort = ports.lowerBound }
-      if !isSource { chosen.destinationPort = ports.lowerBound }
-      return apply(chosen, current, isSource: isSource, packet, &environment)
-    }
-    if range.ports == nil, !isSource {
-      return apply(chosen, current, isSource: false, packet, &environment)
-    }
-    return false
+    guard !connections.isTaken(chosen) else { return false }
+    return apply(chosen, current, isSource: isSource, packet, &environment)
   }
 
   private mutating func apply(

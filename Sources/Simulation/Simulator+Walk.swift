@@ -299,15 +299,14 @@ extension Simulator {
       case .gate(let reason):
         guard fork(to: Int32(next), environment, reason, rule) else { return .unknown }
       case .admit(let gate):
+        if case .connectionCount = program.gates[Int(gate)].kind, mayLackFlow(packet) {
+          return giveUp(rule)
+        }
         if case .connectionCount = program.gates[Int(gate)].kind, flow(of: packet) == nil {
           // What belongs to no flow cannot be counted, and is dropped (`nft_connlimit_do_eval`).
           if packet.layout.isFragment { return giveUp(rule) }
           decide(rule, .drop, hook)
           return .drop
-        }
-        if case .connectionCount = program.gates[Int(gate)].kind, packet.layout.transport == 47 {
-          // Some versions of GRE have no flow either.
-          return giveUp(rule)
         }
         switch admit(Int(gate), packet, hook) {
         case .passes: break
@@ -440,6 +439,17 @@ extension Simulator {
       return known != value & ~partialMask ? comparison == .notEqual : nil
     case .less, .greater, .lessOrEqual, .greaterOrEqual: return nil
     }
+  }
+
+  /// Whether it depends on more than is read here if a packet has a flow that can be counted.
+  ///
+  /// Some versions of GRE have none, and tracking reads IPv6 extension headers in its own way.
+  private func mayLackFlow(_ packet: borrowing Packet) -> Bool {
+    let layout = packet.layout
+    return layout.transport == TransportProtocol.gre.rawValue
+      || !layout.isIPv4
+        && (layout.transportOffset != 40 || layout.transport == TransportProtocol.ah.rawValue
+          || layout.transport == 59)
   }
 
   /// Ends a way that nests deeper than the kernel allows.

@@ -39,14 +39,19 @@ extension Simulator {
       let passed: Bool? =
         switch report.verdict {
         case .accept: keepsConnections || way.isConfirmed
-        case .unknown: way.isConfirmed ? true : keepsConnections ? nil : false
+        // What the host sends may come back by `lo`, and then counts as passed.
+        case .unknown:
+          way.isConfirmed ? true : keepsConnections || original.frame == nil ? nil : false
         case .drop, .reject: way.isConfirmed
         }
       settle(original, way.environments, passed: passed)
     }
-    if !program.loopEffects.isEmpty, mayBeAnswered(report, way) {
-      let source = original.source
-      disturb(isLooped: host?.localDestination(source) != nil)
+    if report.verdict == .unknown {
+      // It may have gone on, through any chain.
+      disturb(program.effects)
+    } else if !program.loopEffects.isEmpty, mayBeAnswered(report, way) {
+      let isLooped = host?.localDestination(original.source) != nil
+      disturb(isLooped ? program.loopEffects : program.sendingEffects)
     }
     return report
   }
@@ -59,8 +64,6 @@ extension Simulator {
     var isTracked = false
     /// Whether the packet left the hook that enters its connection into the table.
     var isConfirmed = false
-    /// Whether the packet goes back by the device it came by, of which its sender is told.
-    var isTurnedBack = false
 
     func ended(
       _ verdict: PacketVerdict, _ because: String, at location: RuleLocation? = nil
@@ -75,7 +78,7 @@ extension Simulator {
     // Where a rule drops it, nobody hears of it.
     case .drop: return way.hooks.last?.verdict != .drop
     case .reject, .unknown: return true
-    case .accept: return keepsConnections || way.isTurnedBack
+    case .accept: return keepsConnections
     }
   }
 
@@ -191,7 +194,8 @@ extension Simulator {
     if isForHost.contains(false) {
       return way.ended(.drop, "what came by broadcast is not forwarded")
     }
-    if case .named(let input, _) = packet.input { way.isTurnedBack = input == device }
+    // Whoever sent it could have taken the shorter way, and is told so before the forward hook.
+    if case .named(let input, _) = packet.input, input == device { disturb(program.loopEffects) }
     // The hop limit is lowered before the forward hook.
     for index in way.environments.indices {
       way.environments[index].content?.setHopLimit(limit - 1)
@@ -308,6 +312,8 @@ extension Simulator {
       switch departure(to: destination, host) {
       case .device(let device): devices.insert(device)
       case .unreachable, .undecided:
+        // The kernel looks within the hook, and drops there what has no route.
+        way.hooks[way.hooks.count - 1].verdict = .unknown
         return way.ended(.unknown, program.reasons[Int(fixedReasons.route)])
       }
     }
