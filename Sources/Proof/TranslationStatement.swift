@@ -51,6 +51,15 @@ extension RulesetWalk {
       return
     }
     var aimed = [Aimed(state: state)]
+    if end == .destination {
+      let (refused, others) = dividedByVersion(state, in: run.context.family, register)
+      for state in refused {
+        finish(
+          state, .unknown("a version of GRE that is dropped where its destination changes"),
+          run.location, &collector, register)
+      }
+      aimed = others.map { Aimed(state: $0) }
+    }
     aimed = aimed.flatMap { aim($0, translation, addresses, isPort: false, &run, &register) }
     aimed = aimed.flatMap { aim($0, translation, ports, isPort: true, &run, &register) }
     for packets in aimed {
@@ -226,6 +235,26 @@ extension RulesetWalk {
       divided.append(part)
     }
     return divided
+  }
+
+  /// The packets of GRE in a version that translation cannot give another destination, and the
+  /// others.
+  ///
+  /// Source: net/netfilter/nf_nat_proto.c, `gre_manip_pkt`.
+  private func dividedByVersion(
+    _ state: PacketState, in family: IPFamily, _ register: DimensionRegister
+  ) -> (refused: [PacketState], others: [PacketState]) {
+    guard let versions = IntervalSet([Interval(2, 7)]).preimage(underMask: 7, width: 16) else {
+      return ([], [state])
+    }
+    let (inside, others) = state.cube.split(by: [
+      Constraint(
+        .transportProtocol, IntervalSet(UInt128(TransportProtocol.gre.rawValue)),
+        domain: register.domain(of: .transportProtocol, in: family)),
+      Constraint(
+        .transportWord0, versions, domain: register.domain(of: .transportWord0, in: family)),
+    ])
+    return (inside.map { [state.with($0)] } ?? [], others.map { state.with($0) })
   }
 
   // MARK: - Binding
