@@ -159,7 +159,6 @@ enum FieldCatalogue {
     RuleField(text: "ct direction", kind: .connectionDirection, weight: 3, isKey: false),
     RuleField(text: "ct status", kind: .connectionStatus, weight: 4, isKey: false),
     RuleField(text: "ct mark", kind: .mark, weight: 6),
-    RuleField(text: "ct l3proto", kind: .networkProtocol, weight: 1, isKey: false),
     RuleField(
       text: "ct original ip saddr", kind: .ipv4, network: .ipv4, weight: 2, isKey: false),
     RuleField(
@@ -172,7 +171,6 @@ enum FieldCatalogue {
     RuleField(
       text: "meta l4proto udp ct original proto-src", kind: .port, transport: .udp, weight: 2,
       isKey: false),
-    RuleField(text: "ct original protocol", kind: .transport, weight: 1, isKey: false),
     RuleField(text: "fib daddr type", kind: .addressType, weight: 5, isKey: false),
     RuleField(text: "fib saddr type", kind: .addressType, weight: 3, isKey: false),
     RuleField(

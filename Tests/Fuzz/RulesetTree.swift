@@ -50,6 +50,11 @@ struct RulesetTree: Equatable {
     var text: String {
       elements.isEmpty ? head : "\(head){ \(elements.joined(separator: ", ")) }\(tail)"
     }
+
+    /// Whether one of these words, or a raw load of one, is part of the text.
+    func names(anyOf words: Set<String>) -> Bool {
+      text.split { " ,".contains($0) }.contains { words.contains(String($0)) }
+    }
   }
 
   var tables: [Table]
