@@ -35,9 +35,6 @@ package struct ReplayEvidence: Hashable, Sendable {
     self.omissions = omissions
     self.mismatches = mismatches
   }
-
-  /// Packets that were not sent, all reasons together.
-  package var omittedCount: Int { omissions.reduce(0) { $0 + $1.count } }
 }
 
 /// A packet that the model and the kernel, or the proof and the model, treat differently.

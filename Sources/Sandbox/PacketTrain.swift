@@ -11,7 +11,6 @@ struct PacketTrain {
   enum Kind {
     static let local: UInt32 = 0
     static let separator: UInt32 = 1
-    static let firstInterface: UInt32 = 2
   }
 
   /// The first of the hardware addresses that tell packets apart.

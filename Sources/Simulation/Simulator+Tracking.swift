@@ -42,6 +42,10 @@ extension Simulator {
       let from = layout.bits(at: (network + source) * 8, count: width, in: bytes),
       let to = layout.bits(at: (network + destination) * 8, count: width, in: bytes)
     else { return nil }
+    // The whole header of ICMP must be there (`icmp_pkt_to_tuple`).
+    if [1, 58].contains(transport), layout.bits(at: start * 8, count: 64, in: bytes) == nil {
+      return nil
+    }
     var flow = ConnectionTable.Flow(
       family: layout.family, transport: transport, source: from, destination: to, sourcePort: 0,
       destinationPort: 0)
@@ -239,7 +243,7 @@ extension Simulator {
       return packet.bytes[start + 1] & 7 == 1 ? .unknown : .known(.new)
     case (.sctp, _):
       // A packet without a chunk, or with a wrong sum, is none (`nf_conntrack_sctp_packet`).
-      guard count > 12, !checksIn || SCTPChecksum.isValid(packet.bytes[start..<start + count])
+      guard count > 12, !checksIn || hasSCTPChecksum(packet.bytes[start..<start + count])
       else { return .known(.invalid) }
       return .unknown
     case (.dccp, _): return .unknown
@@ -398,4 +402,14 @@ extension Simulator {
     }
     if tracked.endsConnection { connections.remove(index) }
   }
+}
+
+/// Whether the checksum of an SCTP packet, least significant octet first, is right (RFC 9260 §6.8).
+private func hasSCTPChecksum(_ packet: ArraySlice<UInt8>) -> Bool {
+  guard packet.count >= 12 else { return false }
+  let place = packet.startIndex + 8
+  var blank = packet
+  for index in place..<place + 4 { blank[index] = 0 }
+  let sum = (0..<4).reduce(UInt32(0)) { $0 | UInt32(packet[place + $1]) << UInt32(8 * $1) }
+  return sum == CastagnoliChecksum.value(of: blank)
 }

@@ -215,6 +215,9 @@ extension Simulator {
   private mutating func departure(of packet: consuming Packet, _ way: inout Way) -> PacketReport {
     guard let host else { return way.ended(.unknown, "the host is not described") }
     packet.input = .absent
+    if packet.layout.isIPv4, packet.source.rawValue == 0 {
+      return way.ended(.unknown, "the kernel gives it a source address")
+    }
     var returns = false
     if case .named(let output, _) = packet.output {
       packet.output = host.device(output)
@@ -231,6 +234,8 @@ extension Simulator {
     if packet.layout.isFragment, let end = fragmentEnd(packet, &way) { return end }
     if let end = enter(.output, packet, &way) { return end }
     if way.environments.contains(where: { $0.mayDiffer(8, 40) }) {
+      // A new destination is looked up within the hook, and what has no route is dropped there.
+      way.hooks[way.hooks.count - 1].verdict = .unknown
       return way.ended(.unknown, program.reasons[Int(fixedReasons.translated)])
     }
     if let end = rerouted(&packet, host, &way) { return end }
@@ -246,6 +251,12 @@ extension Simulator {
     }
     if way.environments.contains(where: { $0.mayDiffer(8, 40) }) {
       return way.ended(.unknown, program.reasons[Int(fixedReasons.altered)])
+    }
+    // What the route made for it was looked up for other addresses.
+    if way.environments.contains(where: {
+      !$0.flags.isDisjoint(with: [.addressesWritten, .sourceMapped])
+    }) {
+      return way.ended(.unknown, program.reasons[Int(fixedReasons.translated)])
     }
     packet.input = host.device(Host.loopback)
     packet.output = .absent

@@ -65,6 +65,8 @@ enum TCPTracking: Hashable, Sendable {
     case .unknown: return .unknown
     case .synSent(let end): return receive(segment, isReply, opening: end)
     case .synReceived(let client, let server), .established(let client, let server):
+      // From the opener it belongs to no connection that is answered.
+      if isSynAck, !isReply { return .unknown }
       // A repeated SYN or SYN+ACK is let pass, in case the other side knows more.
       if isSynOnly || isSynAck { return .taken(.unknown) }
       let own = isReply ? server : client
@@ -80,6 +82,7 @@ enum TCPTracking: Hashable, Sendable {
       return segment.isFin && segment.isAck ? .taken(.unknown) : .unknown
     case .pickedUp:
       if isPlainAck { return .taken(.pickedUp) }
+      if isSynAck, !isReply { return .unknown }
       if isSynOnly || isSynAck { return .taken(.unknown) }
       return segment.isFin && !segment.isReset ? .taken(.unknown) : .unknown
     }
