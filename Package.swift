@@ -113,7 +113,7 @@ let package = Package(
         "Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Outcomes", "Rulesets",
         "Simulation", "Wire",
       ]),
-    .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
+    .testTarget(name: "DocumentsTests", dependencies: ["Documents", "TestSupport"]),
     .testTarget(name: "RulesetsTests", dependencies: ["Addresses", "Rulesets"]),
     .testTarget(
       name: "NftablesFrontendTests",
