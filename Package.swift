@@ -35,6 +35,8 @@ let package = Package(
       dependencies: ["Addresses", "Documents", "Rulesets", "Wire"]),
     .target(
       name: "NftablesFrontend", dependencies: ["Addresses", "Diagnostics", "Documents", "Rulesets"]),
+    .target(
+      name: "TalosFrontend", dependencies: ["Addresses", "Diagnostics", "Documents", "Rulesets"]),
 
     // Layer 4: this machine.
     .target(name: "LinuxKernel", dependencies: ["CLinuxShims"]),
@@ -120,6 +122,11 @@ let package = Package(
       dependencies: [
         "Addresses", "Diagnostics", "Documents", "LinuxKernel", "Netfilter", "NftablesFrontend",
         "portproof", "Rulesets", "TestSupport",
+      ]),
+    .testTarget(
+      name: "TalosFrontendTests",
+      dependencies: [
+        "Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Rulesets", "TalosFrontend",
       ]),
     .testTarget(
       name: "ScenariosTests",
