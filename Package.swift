@@ -9,13 +9,14 @@ let package = Package(
     // Layer 0: C libraries, and the shims Swift needs.
     .systemLibrary(
       name: "CNftables", pkgConfig: "libnftables", providers: [.apt(["libnftables-dev"])]),
+    .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .target(name: "CLinuxShims"),
 
     // Layer 1: vocabulary.
     .target(name: "Addresses"),
     .target(name: "Diagnostics"),
     .target(name: "Wire", dependencies: ["Addresses"]),
-    .target(name: "Documents"),
+    .target(name: "Documents", dependencies: ["CYaml"]),
 
     // Layer 2: the model, what is asked of it, what was answered.
     .target(name: "Rulesets", dependencies: ["Addresses", "Diagnostics"]),
@@ -34,6 +35,8 @@ let package = Package(
       dependencies: ["Addresses", "Documents", "Rulesets", "Wire"]),
     .target(
       name: "NftablesFrontend", dependencies: ["Addresses", "Diagnostics", "Documents", "Rulesets"]),
+    .target(
+      name: "TalosFrontend", dependencies: ["Addresses", "Diagnostics", "Documents", "Rulesets"]),
 
     // Layer 4: this machine.
     .target(name: "LinuxKernel", dependencies: ["CLinuxShims"]),
@@ -119,6 +122,12 @@ let package = Package(
       dependencies: [
         "Addresses", "Diagnostics", "Documents", "LinuxKernel", "Netfilter", "NftablesFrontend",
         "portproof", "Rulesets", "TestSupport",
+      ]),
+    .testTarget(
+      name: "TalosFrontendTests",
+      dependencies: [
+        "Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Rulesets", "TalosFrontend",
+        "TestSupport",
       ]),
     .testTarget(
       name: "ScenariosTests",
