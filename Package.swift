@@ -106,7 +106,7 @@ let package = Package(
       name: "ProofTests",
       dependencies: [
         "Addresses", "Diagnostics", "NftablesFrontend", "Outcomes", "Proof", "Rulesets",
-        "Scenarios", "Simulation",
+        "Scenarios", "Simulation", "TestSupport",
       ]),
     .testTarget(name: "WireTests", dependencies: ["Addresses", "TestSupport", "Wire"]),
     .testTarget(
