@@ -145,7 +145,7 @@ package enum JSONReport {
     }
   }
 
-  private static func write(_ rule: RuleCitation, to writer: inout JSONWriter) {
+  static func write(_ rule: RuleCitation, to writer: inout JSONWriter) {
     writer.member("firewall", rule.firewall)
     writer.member("family", rule.family)
     writer.member("table", rule.table)
@@ -156,7 +156,7 @@ package enum JSONReport {
   }
 
   /// A packet in the words of `simulate`'s input, which takes it back.
-  private static func write(_ packet: PacketDescription, to writer: inout JSONWriter) {
+  static func write(_ packet: PacketDescription, to writer: inout JSONWriter) {
     writer.member("family", packet.family)
     writer.member("saddr", packet.sourceAddress)
     writer.member("daddr", packet.destinationAddress)
@@ -186,7 +186,7 @@ extension JSONWriter {
     if let value { member(name, value) } else { null(name) }
   }
 
-  fileprivate mutating func strings(_ name: String, _ values: [String]) {
+  mutating func strings(_ name: String, _ values: [String]) {
     array(name) { array in
       for value in values { array.value(value) }
     }

@@ -25,11 +25,59 @@ package struct RuleForm: Hashable, Sendable {
       }
     }
     // What is counted or logged on the way decides nothing, and neither does a rule without more.
-    statements = statements.dropLastWithoutEffect()
+    statements = statements.dropLastWithoutEffect().withRequirementsFirst()
   }
 }
 
 extension [Statement] {
+  /// The statements with what their matches require of protocol and family in tests of its own.
+  ///
+  /// nft lists `meta l4proto tcp tcp dport 22` without the first test, which the second implies.
+  /// Matches that follow each other all have to hold, in whatever order.
+  fileprivate func withRequirementsFirst() -> [Statement] {
+    var result: [Statement] = []
+    var run: [Match] = []
+    func flush() {
+      var families: Set<IPFamily> = []
+      var transports: Set<UInt8> = []
+      var others: [Match] = []
+      for match in run {
+        switch match.testedGuard {
+        case .ipv4: families.insert(.ipv4)
+        case .ipv6: families.insert(.ipv6)
+        case .transport(let number): transports.insert(number)
+        case .icmpType, .icmpv6Type, .ethernetInput, .etherType, .possibly, nil:
+          for condition in match.left.guards {
+            switch condition {
+            case .ipv4: families.insert(.ipv4)
+            case .ipv6: families.insert(.ipv6)
+            case .transport(let number): transports.insert(number)
+            case .icmpType, .icmpv6Type, .ethernetInput, .etherType, .possibly: continue
+            }
+          }
+          others.append(Match(match.left.withoutPlainGuards, match.operator, match.right))
+        }
+      }
+      func test(_ key: MetaKey, _ value: UInt128) -> Statement {
+        .match(Match(.selector(Selector(.meta(key))), .equal, .value(value)))
+      }
+      result += families.sorted().map { test(.nfproto, $0 == .ipv4 ? 2 : 10) }
+      result += transports.sorted().map { test(.l4proto, UInt128($0)) }
+      result += others.map { .match($0) }
+      run = []
+    }
+    for statement in self {
+      if case .match(let match) = statement {
+        run.append(match)
+      } else {
+        flush()
+        result.append(statement)
+      }
+    }
+    flush()
+    return result
+  }
+
   /// The statements up to the last one that does something.
   fileprivate func dropLastWithoutEffect() -> [Statement] {
     let last = lastIndex { statement in
@@ -44,7 +92,44 @@ extension [Statement] {
   }
 }
 
+extension Expression {
+  /// The expression without guards on the family or the protocol alone.
+  fileprivate var withoutPlainGuards: Expression {
+    switch self {
+    case .constant, .unmodelled: return self
+    case .selector(var selector):
+      selector.requiring.removeAll { condition in
+        switch condition {
+        case .ipv4, .ipv6, .transport: true
+        case .icmpType, .icmpv6Type, .ethernetInput, .etherType, .possibly: false
+        }
+      }
+      return .selector(selector)
+    case .masked(let operand, let mask, let flip):
+      return .masked(operand.withoutPlainGuards, mask: mask, flip: flip)
+    case .shifted(let operand, let left, let count):
+      return .shifted(operand.withoutPlainGuards, left: left, by: count)
+    case .concatenation(let parts): return .concatenation(parts.map(\.withoutPlainGuards))
+    // What a map is asked with keeps its guards where they are.
+    case .lookup: return self
+    }
+  }
+}
+
 extension Match {
+  /// The guard that the match amounts to, where it is no more than one.
+  fileprivate var testedGuard: Guard? {
+    guard self.operator == .equal, case .value(let value) = right,
+      case .selector(let selector) = left, selector.requiring.isEmpty
+    else { return nil }
+    switch selector.field {
+    case .meta(.l4proto): return UInt8(exactly: value).map { .transport($0) }
+    // `NFPROTO_IPV4` and `NFPROTO_IPV6` (include/uapi/linux/netfilter.h).
+    case .meta(.nfproto): return value == 2 ? .ipv4 : value == 10 ? .ipv6 : nil
+    case .meta, .payload, .connection, .extensionHeader, .option, .environment: return nil
+    }
+  }
+
   /// The same test with its sets sorted and joined, and sets of one element unfolded.
   package var simplified: Match {
     guard case .set(.anonymous(let contents)) = right, contents.isPlain,

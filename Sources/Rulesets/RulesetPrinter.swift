@@ -78,7 +78,9 @@ package struct RulesetPrinter: Sendable {
     for chain in table.chains {
       lines.append("  chain \(chain.name) {")
       if let base = chain.base { lines.append("    \(text(of: base))") }
-      for rule in chain.rules { lines.append("    \(printer.text(of: rule))") }
+      for rule in chain.rules {
+        lines.append("    \(printer.text(of: rule.withoutImpliedFamily(in: table.family)))")
+      }
       lines.append("  }")
     }
     lines.append("}")
@@ -183,5 +185,41 @@ package struct RulesetPrinter: Sendable {
     case .string: nil
     case .integer: nil
     }
+  }
+}
+
+extension Rule {
+  /// The rule with a test of the protocol before fields of ICMP that are read in both families.
+  ///
+  /// For `icmp type` alone nft tests the family too where a table has both; after
+  /// `meta l4proto icmp` it does not.
+  fileprivate func withoutImpliedFamily(in family: Family) -> Rule {
+    switch family {
+    case .inet, .bridge, .netdev: break
+    case .ip, .ip6, .arp: return self
+    }
+    var rule = self
+    rule.statements = []
+    var tested: Set<UInt8> = []
+    for statement in statements {
+      if case .match(let match) = statement {
+        if case .selector(let selector) = match.left, selector.field == .meta(.l4proto),
+          match.operator == .equal, case .value(let value) = match.right
+        {
+          tested.insert(UInt8(truncatingIfNeeded: value))
+        }
+        let protocols: [(number: UInt8, family: Guard)] = [(1, .ipv4), (58, .ipv6)]
+        for (number, family) in protocols
+        where match.left.guards.contains(.transport(number))
+          && !match.left.guards.contains(family) && tested.insert(number).inserted
+        {
+          rule.statements.append(
+            .match(
+              Match(.selector(Selector(.meta(.l4proto))), .equal, .value(UInt128(number)))))
+        }
+      }
+      rule.statements.append(statement)
+    }
+    return rule
   }
 }
