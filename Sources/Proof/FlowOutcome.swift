@@ -114,7 +114,7 @@ extension Prover {
   private func hint(
     for flow: Flow, _ leaf: Leaf, _ finding: FlowProof.Finding, _ rule: RuleCitation?
   ) -> String? {
-    if leaf.restsOnInterface(in: finding.path) {
+    if leaf.restsOnInterface(in: finding.path, besides: ordinaryInterfaces(of: leaf.firewall)) {
       return "the answer rests on the interface the packet uses: say `iface NAME` for the host, or"
         + " `in NAME` on the line"
     }
@@ -283,14 +283,15 @@ extension FlowProof {
 
 extension Leaf {
   /// Whether other packets of the line, on other interfaces, may meet another fate.
-  fileprivate func restsOnInterface(in path: FlowPath) -> Bool {
+  fileprivate func restsOnInterface(
+    in path: FlowPath, besides ordinary: IntervalSet
+  ) -> Bool {
     guard let hop = path.hops.first(where: { $0.firewall == firewall }) else { return false }
     // An interface that the file names is not one to ask for; where the host sends translated
     // packets on, it is named for the way in alone.
     let goesOn =
       hop.kind == .inbound && state.cube[.outputName] != IntervalSet(InterfaceName.none.rawValue)
     guard hop.interface == nil || goesOn else { return false }
-    let ordinary = Prover.ordinaryInterfaces
     let isOrdinary = { (set: IntervalSet?) in
       set == nil || set == ordinary || set == IntervalSet(InterfaceName.none.rawValue)
     }

@@ -9,7 +9,8 @@ extension Prover {
     _ hop: Hop, _ states: inout [PacketState], _ question: PhaseQuestion
   ) {
     let named = hop.interface.flatMap { InterfaceName($0) }.map { IntervalSet($0.rawValue) }
-    let interface = named ?? Self.ordinaryInterfaces
+    let ordinary = ordinaryInterfaces(of: hop.firewall)
+    let interface = named ?? ordinary
     let none = IntervalSet(InterfaceName.none.rawValue)
     let sendersMark =
       hop.kind == .outbound && question.coversUnusualPackets
@@ -36,7 +37,7 @@ extension Prover {
         states[index].cube.assign(interface, to: .outputName)
       case .through:
         states[index].cube.assign(interface, to: .inputName)
-        states[index].cube.assign(Self.ordinaryInterfaces, to: .outputName)
+        states[index].cube.assign(ordinary, to: .outputName)
       case .inbound:
         states[index].cube.assign(interface, to: .inputName)
         states[index].cube.assign(none, to: .outputName)
@@ -142,8 +143,15 @@ extension Prover {
     "meta oiftype",
   ]
 
+  /// The interfaces that packets of others use on a firewall's host: every one but the loopback and
+  /// those that the system itself trusts.
+  func ordinaryInterfaces(of firewall: Int) -> IntervalSet {
+    let trusted = firewalls[firewall].trustedInterfaces.map { IntervalSet($0.rawValue) }
+    return trusted.reduce(Self.interfacesOfOthers) { $0.subtracting($1) }
+  }
+
   /// Every interface but the loopback and none at all.
-  static let ordinaryInterfaces: IntervalSet = {
+  private static let interfacesOfOthers: IntervalSet = {
     let loopback = InterfaceName("lo").map { IntervalSet($0.rawValue) } ?? .empty
     return IntervalSet(bitWidth: 128)
       .subtracting(IntervalSet(InterfaceName.none.rawValue)).subtracting(loopback)

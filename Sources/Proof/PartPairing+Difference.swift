@@ -13,6 +13,9 @@ extension PartPairing {
     where cube[dimension]?.contains(0) == true {
       cube.assign(IntervalSet(0), to: dimension)
     }
+    // What a connection of TCP sends: first SYN, then ACK (RFC 9293 §3.5).
+    let flags: UInt128 = question.connectionState == ConnectionBits.new ? 0x02 : 0x10
+    if cube[.tcpFlags]?.contains(flags) == true { cube.assign(IntervalSet(flags), to: .tcpFlags) }
     let leaf = Leaf(
       state: PacketState(cube: cube), fate: pair.old.fate, firewall: 0,
       location: pair.old.leaf.location)

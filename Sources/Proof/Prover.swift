@@ -8,11 +8,18 @@ package struct Firewall: Sendable {
   package var name: String
   package var ruleset: Ruleset
   package var placement: FirewallDeclaration.Placement
+  /// Interfaces of the host that its system trusts, so that packets of others are not asked about
+  /// there unless a line names them.
+  package var trustedInterfaces: [InterfaceName]
 
-  package init(name: String, ruleset: Ruleset, placement: FirewallDeclaration.Placement) {
+  package init(
+    name: String, ruleset: Ruleset, placement: FirewallDeclaration.Placement,
+    trustedInterfaces: [InterfaceName] = []
+  ) {
     self.name = name
     self.ruleset = ruleset
     self.placement = placement
+    self.trustedInterfaces = trustedInterfaces
   }
 }
 

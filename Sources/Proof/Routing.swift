@@ -175,7 +175,7 @@ extension Prover {
       + left.map { cube in
         var cube = cube
         if hop.interface == nil || hop.kind == .inbound {
-          cube.assign(Self.ordinaryInterfaces, to: .outputName)
+          cube.assign(ordinaryInterfaces(of: hop.firewall), to: .outputName)
         }
         return state.with(cube)
       }

@@ -1,28 +1,6 @@
 import Addresses
 import Diagnostics
 
-/// A kind of firewall that the product reads.
-enum FirewallKind: String, CaseIterable {
-  case nft, live
-  case talos
-  case talosChains = "talos-chains"
-  case terraform, aws, pfsense, opnsense, cisco, proxmox
-
-  enum Support {
-    case file
-    case machine
-    case notYet
-  }
-
-  var support: Support {
-    switch self {
-    case .nft: .file
-    case .live: .machine
-    case .talos, .talosChains, .terraform, .aws, .pfsense, .opnsense, .cisco, .proxmox: .notYet
-    }
-  }
-}
-
 extension Resolver {
   /// What a `firewall` statement comes to, or nil where something is wrong with it.
   mutating func firewall(_ syntax: FirewallSyntax, _ span: SourceSpan) -> FirewallDeclaration? {
@@ -35,23 +13,24 @@ extension Resolver {
       let other = addresses(second)
       if let one, let other { placement = .between(one, other) } else { placement = nil }
     }
-    checkKind(syntax)
+    let options = options(of: syntax)
     guard let placement, diagnostics.count == before else { return nil }
     return FirewallDeclaration(
       name: syntax.name.text, kind: syntax.kind.key, kindSpan: syntax.kind.span,
-      path: syntax.path?.text, pathSpan: syntax.path?.span, placement: placement, options: [],
+      path: syntax.path?.text, pathSpan: syntax.path?.span, placement: placement, options: options,
       span: span)
   }
 
-  private mutating func checkKind(_ syntax: FirewallSyntax) {
+  /// The options of a statement whose kind, path and options have been looked at.
+  private mutating func options(of syntax: FirewallSyntax) -> [FirewallDeclaration.Option] {
     guard let kind = FirewallKind(rawValue: syntax.kind.key) else {
       diagnostics.append(.unknownKind(syntax.kind))
-      return
+      return []
     }
     switch kind.support {
     case .notYet:
       diagnostics.append(.kindNotYet(syntax.kind))
-      return
+      return []
     case .file:
       if syntax.path == nil || syntax.path?.text.isEmpty == true {
         diagnostics.append(.firewallWithoutPath(syntax.kind))
@@ -59,15 +38,50 @@ extension Resolver {
     case .machine:
       if let path = syntax.path { diagnostics.append(.pathUnexpected(path)) }
     }
-    // Neither kind has options.
+    var options: [FirewallDeclaration.Option] = []
     for option in syntax.options {
-      diagnostics.append(.unknownOption(option.name, kind: syntax.kind.key))
+      guard let known = FirewallOption(rawValue: option.name.key),
+        kind.options.contains(known)
+      else {
+        diagnostics.append(.unknownOption(option.name, kind: kind))
+        continue
+      }
+      if !known.isRepeatable, options.contains(where: { $0.name == known.rawValue }) {
+        diagnostics.append(.repeated("with \(known.rawValue)", at: option.name.span))
+        continue
+      }
+      guard let value = value(of: option, for: known) else { continue }
+      options.append(
+        FirewallDeclaration.Option(name: known.rawValue, value: value, span: option.span))
     }
+    return options
+  }
+
+  private mutating func value(
+    of option: OptionSyntax, for known: FirewallOption
+  ) -> FirewallDeclaration.Option.Value? {
+    switch (known.value, option.value) {
+    case (.text, .text(let word)):
+      if !word.text.isEmpty { return .text(word.text) }
+    case (.addresses, .set(let set)):
+      return addresses(set).map { .addresses($0) }
+    case (.text, .number), (.text, .set), (.text, .named), (.addresses, .text),
+      (.addresses, .number), (.addresses, .named):
+      break
+    }
+    diagnostics.append(.optionValue(option, known))
+    return nil
   }
 }
 
-private let supported = FirewallKind.allCases.filter { $0.support != .notYet }
-  .map { "`\($0.rawValue)`" }.joined(separator: " and ")
+private let supported = list(
+  FirewallKind.allCases.filter { $0.support != .notYet }.map { "`\($0.rawValue)`" })
+
+/// `a`, `a and b`, `a, b and c`.
+private func list(_ words: [String]) -> String {
+  guard let last = words.last, words.count > 1 else { return words.first ?? "" }
+  return words.dropLast().joined(separator: ", ") + " and " + last
+}
 
 extension Diagnostic {
   fileprivate static func firewallWithoutPath(_ kind: Word) -> Diagnostic {
@@ -98,9 +112,23 @@ extension Diagnostic {
       help: "this version reads \(supported)")
   }
 
-  fileprivate static func unknownOption(_ name: Word, kind: String) -> Diagnostic {
+  fileprivate static func unknownOption(_ name: Word, kind: FirewallKind) -> Diagnostic {
+    let names = kind.options.map(\.rawValue)
+    guard !names.isEmpty else {
+      return Diagnostic(
+        .unknownOption, "a firewall of kind `\(kind.rawValue)` has no option `\(name.text)`",
+        at: name.span, label: "it has none", help: "remove `with` and what follows it")
+    }
+    return Diagnostic(
+      .unknownOption, "a firewall of kind `\(kind.rawValue)` has no option `\(name.text)`",
+      at: name.span, label: question(Suggestion.nearest(to: name.text, among: names)),
+      help: "it has " + list(names.map { "`\($0)`" }))
+  }
+
+  fileprivate static func optionValue(_ option: OptionSyntax, _ known: FirewallOption) -> Diagnostic
+  {
     Diagnostic(
-      .unknownOption, "a firewall of kind `\(kind)` has no option `\(name.text)`", at: name.span,
-      label: "it has none", help: "remove `with` and what follows it")
+      .optionValue, "the option `\(known.rawValue)` takes \(known.takes)", at: option.span,
+      help: "for example `with \(known.rawValue) \(known.example)`")
   }
 }

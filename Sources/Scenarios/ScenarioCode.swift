@@ -30,6 +30,7 @@ package enum ScenarioCode: String, Hashable, Sendable, CaseIterable {
   case nestedTooDeeply = "scenario.nested-too-deeply"
   case nothingAsked = "scenario.nothing-asked"
   case numberOutOfRange = "scenario.number-out-of-range"
+  case optionValue = "scenario.option-value"
   case pathUnexpected = "scenario.path-unexpected"
   case portOutOfRange = "scenario.port-out-of-range"
   case prefixInvalid = "scenario.prefix-invalid"
@@ -70,7 +71,7 @@ package enum ScenarioCode: String, Hashable, Sendable, CaseIterable {
     case .addressInvalid, .clauseMisplaced, .clauseRepeated, .contradiction, .duplicateId,
       .duplicateName, .emptySet, .familiesDisjoint, .firewallWithoutPath, .groupCycle, .hostBits,
       .icmpFamily, .includeCycle, .includeUnreadable, .interfaceInvalid, .itself, .kindNotYet,
-      .mixedRange, .nothingAsked, .numberOutOfRange, .pathUnexpected, .portOutOfRange,
+      .mixedRange, .nothingAsked, .numberOutOfRange, .optionValue, .pathUnexpected, .portOutOfRange,
       .prefixInvalid, .protocolWithoutPorts, .rejectMismatch, .reversedRange, .selfUnknown,
       .sourcePortWithoutPorts, .textInvalid, .unknownICMPType, .unknownKind, .unknownName,
       .unknownOption, .unknownSeverity, .unknownState, .wrongRole:

@@ -97,7 +97,7 @@ private let provocations: [ScenarioCode: [String]] = [
     10.0.0.9 -> 10.0.0.9 22 tcp expect deny
     """
   ],
-  .kindNotYet: ["firewall f = talos \"controlplane.yaml\" on any with version \"1.13\"\n"],
+  .kindNotYet: ["firewall f = terraform \"plan.json\" on any with version \"1.13\"\n"],
   .missingArrow: [
     """
     10.0.0.1 10.0.0.2 22 tcp expect allow
@@ -131,6 +131,12 @@ private let provocations: [ScenarioCode: [String]] = [
     10.0.0.1 -> 10.0.0.2 proto 256 expect deny
     10.0.0.1 -> 10.0.0.2 icmp type 300 code 999 expect deny
     10.0.0.1 -> 10.0.0.2 22 tcp expect deny timeout 2000m retries 1000
+    """
+  ],
+  .optionValue: [
+    """
+    firewall t = talos "cp.yaml" on any with version 1 with node "cp1" with patch any
+    firewall u = talos "cp.yaml" on any with version "" with node 10.0.0.1, fd00::1
     """
   ],
   .pathUnexpected: ["firewall f = live \"r.nft\" on any\n"],
@@ -187,7 +193,10 @@ private let provocations: [ScenarioCode: [String]] = [
   .unknownKind: ["firewall f = nftables \"r.json\" on any\nfirewall g = tallos \"c\" on any\n"],
   .unknownName: ["include \"inventory.scn\"\n\n\n\n\n\nwroker -> cp 50001 tcp expect allow\n"],
   .unknownOption: [
-    "firewall f = nft \"r.json\" on any with version \"1.13\" with group \"x\" = any\n"
+    """
+    firewall f = nft "r.json" on any with version "1.13" with group "x" = any
+    firewall t = talos "cp.yaml" on any with vresion "1.13" with kubespan 1
+    """
   ],
   .unknownSeverity: ["10.0.0.1 -> 10.0.0.2 22 tcp expect deny severity criticl\n"],
   .unknownState: ["10.0.0.1 -> 10.0.0.2 22 tcp expect deny state NEWW\n"],

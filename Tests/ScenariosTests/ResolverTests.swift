@@ -431,3 +431,33 @@ struct IncludeTests {
     #expect(plan?.flows.map(\.id) == ["b/1"])
   }
 }
+
+@Suite("Options of a firewall")
+struct FirewallOptionTests {
+  @Test func `say what its file does not`() throws {
+    let reading = Reading(
+      """
+      host cp1 = 172.20.0.2, fd00::2
+      firewall cp = talos "cp.yaml" on cp1 with version "1.13" with node cp1 with patch "a.yaml" \
+        with patch "b.yaml"
+      any -> cp1 22 tcp expect deny
+
+      """)
+    #expect(reading.rendered == "")
+    let firewall = try #require(reading.plan?.firewalls.first)
+    #expect(firewall.kind == "talos")
+    #expect(firewall.options.map(\.name) == ["version", "node", "patch", "patch"])
+    #expect(firewall.options[0].value == .text("1.13"))
+    let node = AddressSet(
+      ipv4: IntervalSet(0xAC14_0002), ipv6: IntervalSet(0xFD00 << 112 | 2))
+    #expect(firewall.options[1].value == .addresses(node))
+    #expect(firewall.options[3].value == .text("b.yaml"))
+  }
+
+  @Test func `stand once, unless there can be several`() {
+    let reading = Reading(
+      "firewall t = talos \"c.yaml\" on any with version \"1.13\" with version \"1.12\"\n"
+        + "any -> any 22 tcp expect deny\n")
+    #expect(reading.codes == ["scenario.clause-repeated"])
+  }
+}
