@@ -61,6 +61,7 @@ let package = Package(
       dependencies: [
         "Addresses", "Diagnostics", "Documents", "LinuxKernel", "Netfilter", "NftablesFrontend",
         "Outcomes", "Proof", "Replay", "Reports", "Rulesets", "Sandbox", "Scenarios", "Simulation",
+        "TalosFrontend",
       ]),
     .executableTarget(name: "portproof", dependencies: ["CommandLineTool", "LinuxKernel"]),
 

@@ -3,6 +3,8 @@ enum CommandName: String, Hashable, Sendable, CaseIterable {
   case check
   case explain
   case simulate
+  case diff
+  case convert
   case lint
   case doctor
   case completions
@@ -67,6 +69,8 @@ extension CommandName {
     case .check: CheckCommand.row
     case .explain: ExplainCommand.row
     case .simulate: SimulateCommand.row
+    case .diff: DiffCommand.row
+    case .convert: ConvertCommand.row
     case .lint: LintCommand.row
     case .doctor: DoctorCommand.row
     case .completions: CompletionsCommand.row

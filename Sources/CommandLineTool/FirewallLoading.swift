@@ -9,7 +9,7 @@ internal import Scenarios
 /// Reads the firewalls of a plan: each kind by its front-end.
 struct FirewallLoading {
   let console: Console
-  private var read: [String: Reading] = [:]
+  var read: [String: Reading] = [:]
   /// What the rulesets were read from, by the names of their declarations: nft commands, or a
   /// listing in JSON.
   private(set) var originals: [String: [UInt8]] = [:]
@@ -75,7 +75,7 @@ struct FirewallLoading {
     var stop: Stop?
     for declaration in plan.firewalls {
       do throws(Stop) {
-        let reading = try reading(of: declaration, sources: &sources)
+        let reading = try reading(of: declaration, on: plan.hosts, sources: &sources)
         rulesets[declaration.name] = reading.ruleset
         originals[declaration.name] = reading.original
       } catch {
@@ -87,34 +87,50 @@ struct FirewallLoading {
   }
 
   private mutating func reading(
-    of declaration: FirewallDeclaration, sources: inout SourceMap
+    of declaration: FirewallDeclaration, on hosts: [HostDeclaration], sources: inout SourceMap
   ) throws(Stop) -> Reading {
-    switch declaration.kind {
-    case "live":
+    guard let kind = FirewallKind(rawValue: declaration.kind) else {
+      throw unknownKind(declaration.kind, at: declaration.kindSpan, sources)
+    }
+    switch kind {
+    case .live:
       return try live(at: Diagnostic.Label(declaration.kindSpan), sources: &sources)
-    case "nft":
-      guard let path = declaration.path else {
-        throw stop(
-          Diagnostic(
-            "firewall.no-path", .error, "a firewall of kind 'nft' needs a file",
-            at: Diagnostic.Label(declaration.kindSpan)), sources)
-      }
-      let place = Diagnostic.Label(declaration.pathSpan ?? declaration.kindSpan)
-      let file = declaration.pathSpan.map { sources[$0.file].name } ?? Self.commandLine
-      guard file != Self.commandLine else { return try nft(path, at: place, sources: &sources) }
-      return try nft(
-        PathText.resolved(path, from: file), at: place,
-        help: path.hasPrefix("/")
-          ? nil : "paths are relative to the folder of the file that names them",
-        sources: &sources)
-    default:
+    case .nft:
+      let file = try file(of: declaration, sources)
+      return try nft(file.path, at: file.place, help: file.help, sources: &sources)
+    case .talos:
+      let file = try file(of: declaration, sources)
+      var question = TalosQuestion(
+        files: [file], nodeAddresses: nodeAddresses(of: declaration, on: hosts))
+      for option in declaration.options { try question.take(option, console, sources) }
+      return try talos(question, sources: &sources)
+    case .talosChains, .terraform, .aws, .pfsense, .opnsense, .cisco, .proxmox:
+      throw unknownKind(declaration.kind, at: declaration.kindSpan, sources)
+    }
+  }
+
+  /// A file that a declaration names, and what to tell where it is not there.
+  private func file(
+    of declaration: FirewallDeclaration, _ sources: SourceMap
+  ) throws(Stop) -> NamedFile {
+    guard let path = declaration.path else {
       throw stop(
         Diagnostic(
-          "firewall.unknown-kind", .error,
-          "firewalls of kind '\(declaration.kind)' cannot be read",
-          at: Diagnostic.Label(declaration.kindSpan), help: "the kinds are 'nft' and 'live'"),
-        sources)
+          "firewall.no-path", .error, "a firewall of kind '\(declaration.kind)' needs a file",
+          at: Diagnostic.Label(declaration.kindSpan)), sources)
     }
+    return NamedFile(path, at: declaration.pathSpan ?? declaration.kindSpan, sources)
+  }
+
+  private func unknownKind(
+    _ kind: String, at span: SourceSpan, _ sources: SourceMap
+  ) -> Stop {
+    let kinds = FirewallKind.allCases.filter { $0.support != .notYet }.map { "'\($0.rawValue)'" }
+    return stop(
+      Diagnostic(
+        "firewall.unknown-kind", .error, "firewalls of kind '\(kind)' cannot be read",
+        at: Diagnostic.Label(span), help: "the kinds are \(kinds.joined(separator: ", "))"), sources
+    )
   }
 
   /// The ruleset in force.
@@ -294,7 +310,7 @@ struct FirewallLoading {
     return Stop(status: status, reason: error.description)
   }
 
-  private func stop(_ diagnostic: Diagnostic, _ sources: SourceMap = SourceMap()) -> Stop {
+  func stop(_ diagnostic: Diagnostic, _ sources: SourceMap = SourceMap()) -> Stop {
     console.say(diagnostic, sources: sources)
     return Stop(status: .unusable, reason: diagnostic.message)
   }
@@ -331,8 +347,8 @@ struct FirewallLoading {
     return SourceSpan(file: file, lower: 0, upper: text.utf8.count)
   }
 
-  private static let commandLine = "<command line>"
-  private static let commandLineHelp =
+  static let commandLine = "<command line>"
+  static let commandLineHelp =
     "paths on the command line are relative to the current folder"
 
   private static func lastComponent(_ path: String) -> String {

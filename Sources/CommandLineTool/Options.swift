@@ -1,3 +1,5 @@
+internal import Scenarios
+
 /// Every option of the tool, under the name the user writes after `--`.
 enum OptionName: String, Hashable, Sendable, CaseIterable {
   case bundle
@@ -5,6 +7,7 @@ enum OptionName: String, Hashable, Sendable, CaseIterable {
   case failOn = "fail-on"
   case firewall
   case format
+  case from
   case help
   case host
   case inconclusive
@@ -22,6 +25,7 @@ enum OptionName: String, Hashable, Sendable, CaseIterable {
   case ruleset
   case verbose
   case version
+  case with
 }
 
 /// What an option or an operand takes.
@@ -75,6 +79,11 @@ extension OptionName {
         help: "read the firewall NAME of the scenario from another place")
     case .format:
       OptionRow(name: self, value: .format, help: "the format on standard output")
+    case .from:
+      OptionRow(
+        name: self,
+        value: .oneOf(FirewallKind.allCases.filter { $0.support != .notYet }.map(\.rawValue)),
+        help: "the kind of firewall that PATH is")
     case .help: OptionRow(name: self, value: .none, help: "show this help")
     case .host:
       OptionRow(
@@ -117,6 +126,11 @@ extension OptionName {
         help: "a ruleset: output of `nft -j list ruleset`, or nft text")
     case .verbose: OptionRow(name: self, value: .none, help: "one line for every line that holds")
     case .version: OptionRow(name: self, value: .none, help: "show the version")
+    case .with:
+      OptionRow(
+        name: self, value: .text("NAME=VALUE"), isRepeatable: true,
+        help: "what a file does not say, as after `with` in a scenario: version=1.13, "
+          + "node=10.0.0.1,fd00::1, patch=FILE; for one side of a diff old.NAME=VALUE")
     }
   }
 }

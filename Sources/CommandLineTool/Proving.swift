@@ -28,7 +28,8 @@ extension Prover {
         preconditionFailure("a question has the ruleset of every firewall of its plan")
       }
       return Firewall(
-        name: declaration.name, ruleset: ruleset, placement: declaration.placement)
+        name: declaration.name, ruleset: ruleset, placement: declaration.placement,
+        trustedInterfaces: FirewallKind(rawValue: declaration.kind)?.trustedInterfaces ?? [])
     }
     self.init(
       firewalls: firewalls, interfaces: question.plan.interfaces,

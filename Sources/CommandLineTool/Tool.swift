@@ -39,6 +39,8 @@ package enum Tool {
     case .check: return CheckCommand(arguments, console).run(proving: CheckCommand.prove)
     case .explain: return try ExplainCommand(arguments, console).run()
     case .simulate: return try SimulateCommand(arguments, console).run()
+    case .diff: return try DiffCommand(arguments, console).run()
+    case .convert: return try ConvertCommand(arguments, console).run()
     case .lint: return LintCommand(arguments, console).run()
     case .doctor: return try DoctorCommand(arguments, console).run()
     case .completions: return try CompletionsCommand(arguments, console).run()

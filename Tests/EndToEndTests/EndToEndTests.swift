@@ -57,7 +57,9 @@ struct EndToEndTests {
     }
   }
 
-  @Test(arguments: ["check", "explain", "simulate", "lint", "doctor", "completions"])
+  @Test(arguments: [
+    "check", "explain", "simulate", "diff", "convert", "lint", "doctor", "completions",
+  ])
   func `every command has help`(command: String) throws {
     let help = try run(command, "--help")
     #expect(help.status == 0)
