@@ -129,8 +129,7 @@ extension OptionName {
     case .with:
       OptionRow(
         name: self, value: .text("NAME=VALUE"), isRepeatable: true,
-        help: "what a file does not say, as after `with` in a scenario: version=1.13, "
-          + "node=10.0.0.1,fd00::1, patch=FILE; for one side of a diff old.NAME=VALUE")
+        help: "what a file does not say, as after `with` in a scenario (diff: old.NAME, new.NAME)")
     }
   }
 }

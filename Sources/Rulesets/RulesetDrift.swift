@@ -138,8 +138,17 @@ package struct RulesetDrift: Hashable, Sendable {
   private mutating func compareRules(
     _ old: [Key], _ new: [Key], _ oldChain: RuleLocation, _ newChain: RuleLocation
   ) {
-    let difference = new.map(\.comparable).difference(from: old.map(\.comparable))
-      .inferringMoves()
+    // Equal rules have equal numbers, which are quick to compare.
+    var numbers: [Key: Int] = [:]
+    func numbered(_ keys: [Key]) -> [Int] {
+      keys.map { key in
+        let number = numbers[key.comparable] ?? numbers.count
+        numbers[key.comparable] = number
+        return number
+      }
+    }
+    let from = numbered(old)
+    let difference = numbered(new).difference(from: from).inferringMoves()
     var removed: [(offset: Int, movedTo: Int?)] = []
     var inserted: [(offset: Int, movedFrom: Int?)] = []
     for change in difference {
