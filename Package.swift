@@ -127,6 +127,7 @@ let package = Package(
       name: "TalosFrontendTests",
       dependencies: [
         "Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Rulesets", "TalosFrontend",
+        "TestSupport",
       ]),
     .testTarget(
       name: "ScenariosTests",

@@ -32,7 +32,7 @@ package struct ChainSpecification: Hashable, Sendable {
 
 /// A rule of a ``ChainSpecification``: what is not nil must match, then what is asked is done.
 ///
-/// The kernel holds it as no, one or two rules (``Ruleset/init(_:version:)``).
+/// The kernel holds it as no, one or two rules (``ChainLowering``).
 package struct ChainRuleSpecification: Hashable, Sendable {
   package var inputNames: InterfaceMatch?
   package var outputNames: InterfaceMatch?
