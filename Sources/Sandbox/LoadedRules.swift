@@ -20,6 +20,7 @@ struct LoadedRules: ~Copyable {
   /// - Throws: ``SandboxError/rejected(_:)``; what is loaded then is to be removed.
   mutating func load(_ ruleset: [UInt8]) throws(SandboxError) {
     mode = ProbeTable.Mode()
+    try add(Array(ProbeTable.quietCommands.utf8))
     try add(ruleset)
     let use = try attempting("listing the rules") { () throws(Errno) in
       try HookUse(netfilter)

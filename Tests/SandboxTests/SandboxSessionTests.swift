@@ -135,6 +135,55 @@ struct SandboxSessionTests {
     }
   }
 
+  @Test(canUnshare) func `the sandbox sends nothing by itself that rules could count`() throws {
+    let workshop = try Workshop()
+    var description = try twoNetworks()
+    // Groups are reported to routers, and again after random times.
+    description.interfaces[0].groups = try ["239.1.2.3", "ff05::1:3"].map {
+      try #require(IPAddress($0))
+    }
+    var session = try SandboxSession(host: description, executable: workshop.tool)
+    try session.load(
+      Array(
+        """
+        table netdev t {
+          set seen { typeof meta mark; flags dynamic; size 16; }
+          chain i {
+            type filter hook ingress devices = { "eth0", "eth1" } priority 0;
+            meta mark set 0
+            meta mark @seen drop
+            add @seen { meta mark }
+          }
+        }
+        table inet t {
+          set seen { typeof meta mark; flags dynamic; size 16; }
+          chain o { type filter hook output priority -400; meta mark set 0 add @seen { meta mark }; }
+          chain p { type filter hook postrouting priority -400; meta mark set 0 add @seen { meta mark }; }
+          chain i { type filter hook prerouting priority 0; meta mark @seen drop; }
+        }
+
+        """.utf8))
+    usleep(1_500_000)
+    let quiet = try session.verdicts(for: [question])[0]
+    #expect(quiet.byHook == [.ingress: .accept, .prerouting: .accept, .input: .accept])
+    // What is sent is seen, so the silence was one.
+    #expect(try session.verdicts(for: [question])[0].byHook == [.ingress: .drop])
+    var own = SandboxPacket(bytes: question.bytes, origin: .local)
+    own.bytes.replaceSubrange(12..<20, with: [10, 1, 0, 1, 10, 1, 0, 9])
+    try session.load(
+      Array(
+        """
+        table inet t {
+          set seen { typeof meta mark; flags dynamic; size 16; }
+          chain o { type filter hook output priority -400; meta mark set 0 add @seen { meta mark }; }
+          chain i { type filter hook prerouting priority 0; meta mark @seen drop; }
+        }
+
+        """.utf8))
+    let verdicts = try session.verdicts(for: [question, own, question])
+    #expect(verdicts.map { $0[.prerouting] } == [.accept, nil, .drop])
+  }
+
   @Test(canUnshare) func `packets of one source are told apart`() throws {
     let workshop = try Workshop()
     var session = try SandboxSession(host: try twoNetworks(), executable: workshop.tool)
