@@ -46,7 +46,7 @@ struct ConfigurationDecoder {
       report(
         .kindUnknown(
           document.kind,
-          suggestion: Suggestion.nearest(to: document.kind, among: DocumentKinds.all),
+          suggestion: DocumentKinds.nearest(to: document.kind),
           mayFilter: DocumentKinds.mayFilter(document.kind)), at: kindSpan)
       configuration.others.append(other(document))
       return
@@ -85,7 +85,8 @@ struct ConfigurationDecoder {
   private mutating func decodeDefaultAction(_ root: ConfigurationNode) {
     checkKeys(of: root, ["apiVersion", "kind", "ingress"], in: .defaultAction)
     guard configuration.defaultAction == nil else {
-      report(.duplicateDefaultAction, at: head(of: root))
+      // Two that have the same name, or none, were told of where the stream was read.
+      if root["name"] != nil { report(.duplicateDefaultAction, at: head(of: root)) }
       return
     }
     var action: Located<MachineConfiguration.DefaultAction>?
