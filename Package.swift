@@ -96,7 +96,7 @@ let package = Package(
       ], path: "Tests/KernelComparison"),
 
     // What several tests use.
-    .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["LinuxKernel"], path: "Tests/TestSupport"),
 
     // Tests, one target per target.
     .testTarget(name: "AddressesTests", dependencies: ["Addresses", "TestSupport"]),
@@ -106,7 +106,7 @@ let package = Package(
       name: "ProofTests",
       dependencies: [
         "Addresses", "Diagnostics", "NftablesFrontend", "Outcomes", "Proof", "Rulesets",
-        "Scenarios", "Simulation",
+        "Scenarios", "Simulation", "TestSupport",
       ]),
     .testTarget(name: "WireTests", dependencies: ["Addresses", "TestSupport", "Wire"]),
     .testTarget(
@@ -115,7 +115,7 @@ let package = Package(
         "Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Outcomes", "Rulesets",
         "Simulation", "Wire",
       ]),
-    .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
+    .testTarget(name: "DocumentsTests", dependencies: ["Documents", "TestSupport"]),
     .testTarget(name: "RulesetsTests", dependencies: ["Addresses", "Rulesets"]),
     .testTarget(
       name: "NftablesFrontendTests",
@@ -135,7 +135,7 @@ let package = Package(
     .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
     .testTarget(
       name: "NetfilterTests",
-      dependencies: ["Diagnostics", "LinuxKernel", "Netfilter", "portproof"]),
+      dependencies: ["Diagnostics", "LinuxKernel", "Netfilter", "TestSupport", "portproof"]),
     .testTarget(
       name: "SandboxTests",
       dependencies: [

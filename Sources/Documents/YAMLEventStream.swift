@@ -24,8 +24,13 @@ enum YAMLEvent {
 struct YAMLProperties {
   /// The name of the anchor without its `&`.
   var anchor: String?
-  /// The tag with its shorthand resolved.
+  /// The tag with its shorthand resolved; the tag `!`, which says nothing in yaml.v3, is none.
   var tag: String?
+
+  init(anchor: String?, tag: String?) {
+    self.anchor = anchor
+    self.tag = tag == "!" ? nil : tag
+  }
 }
 
 /// The events of a text, one at a time.

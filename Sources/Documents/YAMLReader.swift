@@ -1,6 +1,7 @@
 /// How much a text may ask for.
 package struct YAMLLimits: Sendable {
-  /// How deep lists and mappings may nest, also through aliases.
+  /// How deep lists and mappings may nest, also through aliases; libyaml looks at every level again
+  /// for each of its tokens.
   package var depth: Int
   /// How many keys and values there may be in all documents, those that aliases repeat included.
   package var nodeCount: Int
@@ -11,7 +12,7 @@ package struct YAMLLimits: Sendable {
   package var directiveCount: Int
 
   package init(
-    depth: Int = 512, nodeCount: Int = 1 << 22, scalarByteCount: Int = 1 << 24,
+    depth: Int = 128, nodeCount: Int = 1 << 22, scalarByteCount: Int = 1 << 24,
     byteCount: Int = 1 << 26, directiveCount: Int = 64
   ) {
     self.depth = depth

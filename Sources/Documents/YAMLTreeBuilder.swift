@@ -179,20 +179,28 @@ extension YAMLTreeBuilder {
     switch failure {
     case .outOfMemory: return YAMLError(.outOfMemory, at: 0, in: bytes)
     case .encoding(let offset, let isControlCharacter, let value):
-      var offset = min(offsets.start + offset, bytes.count)
+      let offset = min(offsets.start + offset, bytes.count)
       guard !isControlCharacter else {
         return YAMLError(.controlCharacter(UInt32(clamping: value)), at: offset, in: bytes)
       }
-      // libyaml may point behind the byte that begins the sequence.
-      while offset > offsets.start, offset < bytes.count, bytes[offset] & 0xC0 == 0x80,
-        bytes[offset - 1] >= 0x80
-      {
-        offset -= 1
-      }
-      return YAMLError(.notUTF8, at: offset, in: bytes)
+      return YAMLError(.notUTF8, at: startOfLetter(around: offset), in: bytes)
     case .syntax(let problem, let context, let line, let position):
       let words = context.map { "\(problem) (\($0), line \(line))" } ?? problem
       return YAMLError(.syntax(words), at: offsets.offset(ofScalar: position), in: bytes)
     }
+  }
+
+  /// The byte that begins the letter of which `offset` should be a part, or `offset` itself.
+  private func startOfLetter(around offset: Int) -> Int {
+    (max(offset - 3, offsets.start)..<offset).first { start in
+      let width =
+        switch bytes[start] {
+        case 0..<0xC0: 1
+        case 0xC0..<0xE0: 2
+        case 0xE0..<0xF0: 3
+        default: 4
+        }
+      return start + width > offset
+    } ?? offset
   }
 }
