@@ -30,7 +30,7 @@ struct ConfigurationDecoder {
     let legacyKeys = ["machine", "cluster", "debug", "persist"]
     let isLegacy = root.mapping?.contains { legacyKeys.contains($0.name) } ?? false
     if document.kind.isEmpty {
-      guard isLegacy || document.apiVersion == "v1alpha1" && root["version"] != nil else {
+      guard isLegacy else {
         report(.kindMissing, at: head(of: root))
         return
       }
@@ -173,6 +173,7 @@ struct ConfigurationDecoder {
   }
 
   private mutating func decodeLegacy(_ root: ConfigurationNode) {
+    checkKeys(of: root, ["version", "debug", "persist", "machine", "cluster"], in: .legacy)
     var legacy = MachineConfiguration.LegacyDocument(span: head(of: root))
     if let type = root.at("machine", "type") {
       // `join` and `controlplane` of old are the same as these.

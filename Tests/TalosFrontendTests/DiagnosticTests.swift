@@ -134,6 +134,8 @@ struct Mistake: Sendable, CustomTestStringConvertible {
     Mistake(
       name: "kube-network-subnets",
       files: [document("KubeNetworkConfig", "podSubnets: [10.1.0.1/16]")], version: "1.14"),
+    Mistake(
+      name: "legacy-keys", files: ["machine: {type: worker}\ningress: block\nclustre: {}\n"]),
     Mistake(name: "machine-type", files: ["machine: {type: master}\n"]),
     Mistake(
       name: "not-boolean",
