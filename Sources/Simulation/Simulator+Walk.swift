@@ -343,7 +343,7 @@ extension Simulator {
         switch alter(change, register, packet, &environment) {
         case .value(let isRewritten):
           if isRewritten != 0 {
-            resumption = (position + 1, next, rule)
+            resumption = (isRewritten == 1 ? position + 1 : next, next, rule)
             return .rewritten
           }
         case .missing: isBroken = true

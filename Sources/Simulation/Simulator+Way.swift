@@ -258,6 +258,11 @@ extension Simulator {
     }) {
       return way.ended(.unknown, program.reasons[Int(fixedReasons.translated)])
     }
+    let spoilt = way.environments.filter { $0.flags.contains(.headerSumSpoilt) }
+    if !spoilt.isEmpty {
+      let isCertain = spoilt.count == way.environments.count
+      return way.ended(isCertain ? .drop : .unknown, "its header's checksum is wrong")
+    }
     packet.input = host.device(Host.loopback)
     packet.output = .absent
     packet.frame = Packet.Frame()
