@@ -35,13 +35,15 @@ extension Simulator {
     } else {
       report = departure(of: packet, &way)
     }
-    if way.isTracked {
+    // What is not followed as far as to tracking may well have got there.
+    if way.isTracked || report.verdict == .unknown {
       let passed: Bool? =
         switch report.verdict {
         case .accept: keepsConnections || way.isConfirmed
         // What the host sends may come back by `lo`, and then counts as passed.
         case .unknown:
-          way.isConfirmed ? true : keepsConnections || original.frame == nil ? nil : false
+          way.isConfirmed && way.isTracked
+            ? true : keepsConnections || original.frame == nil ? nil : false
         case .drop, .reject: way.isConfirmed
         }
       settle(original, way.environments, passed: passed)
