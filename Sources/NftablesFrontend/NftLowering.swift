@@ -446,7 +446,7 @@ struct NftLowering {
     statements.reserveCapacity(count(of: expressions))
     var children = document.children(of: expressions)
     while let child = children.next(in: document) { statements.append(statement(child)) }
-    return JoinedTests.doubted(in: statements)
+    return withRejectTestFirst(JoinedTests.doubted(in: statements))
   }
 }
 
