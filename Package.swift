@@ -9,13 +9,14 @@ let package = Package(
     // Layer 0: C libraries, and the shims Swift needs.
     .systemLibrary(
       name: "CNftables", pkgConfig: "libnftables", providers: [.apt(["libnftables-dev"])]),
+    .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .target(name: "CLinuxShims"),
 
     // Layer 1: vocabulary.
     .target(name: "Addresses"),
     .target(name: "Diagnostics"),
     .target(name: "Wire", dependencies: ["Addresses"]),
-    .target(name: "Documents"),
+    .target(name: "Documents", dependencies: ["CYaml"]),
 
     // Layer 2: the model, what is asked of it, what was answered.
     .target(name: "Rulesets", dependencies: ["Addresses", "Diagnostics"]),
@@ -34,6 +35,8 @@ let package = Package(
       dependencies: ["Addresses", "Documents", "Rulesets", "Wire"]),
     .target(
       name: "NftablesFrontend", dependencies: ["Addresses", "Diagnostics", "Documents", "Rulesets"]),
+    .target(
+      name: "TalosFrontend", dependencies: ["Addresses", "Diagnostics", "Documents", "Rulesets"]),
 
     // Layer 4: this machine.
     .target(name: "LinuxKernel", dependencies: ["CLinuxShims"]),
@@ -93,7 +96,7 @@ let package = Package(
       ], path: "Tests/KernelComparison"),
 
     // What several tests use.
-    .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["LinuxKernel"], path: "Tests/TestSupport"),
 
     // Tests, one target per target.
     .testTarget(name: "AddressesTests", dependencies: ["Addresses", "TestSupport"]),
@@ -103,7 +106,7 @@ let package = Package(
       name: "ProofTests",
       dependencies: [
         "Addresses", "Diagnostics", "NftablesFrontend", "Outcomes", "Proof", "Rulesets",
-        "Scenarios", "Simulation",
+        "Scenarios", "Simulation", "TestSupport",
       ]),
     .testTarget(name: "WireTests", dependencies: ["Addresses", "TestSupport", "Wire"]),
     .testTarget(
@@ -112,7 +115,7 @@ let package = Package(
         "Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Outcomes", "Rulesets",
         "Simulation", "Wire",
       ]),
-    .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
+    .testTarget(name: "DocumentsTests", dependencies: ["Documents", "TestSupport"]),
     .testTarget(name: "RulesetsTests", dependencies: ["Addresses", "Rulesets"]),
     .testTarget(
       name: "NftablesFrontendTests",
@@ -121,12 +124,18 @@ let package = Package(
         "portproof", "Rulesets", "TestSupport",
       ]),
     .testTarget(
+      name: "TalosFrontendTests",
+      dependencies: [
+        "Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Rulesets", "TalosFrontend",
+        "TestSupport",
+      ]),
+    .testTarget(
       name: "ScenariosTests",
       dependencies: ["Addresses", "Diagnostics", "Outcomes", "Scenarios", "TestSupport"]),
     .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
     .testTarget(
       name: "NetfilterTests",
-      dependencies: ["Diagnostics", "LinuxKernel", "Netfilter", "portproof"]),
+      dependencies: ["Diagnostics", "LinuxKernel", "Netfilter", "TestSupport", "portproof"]),
     .testTarget(
       name: "SandboxTests",
       dependencies: [

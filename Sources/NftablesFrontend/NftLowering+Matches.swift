@@ -130,10 +130,6 @@ extension NftLowering {
     return bringsPartDown
       || parts.contains { part in
         switch part {
-        case .shifted(.selector(let selector), _, _),
-          .shifted(.masked(.selector(let selector), _, _), _, _):
-          if case .payload(let field) = selector.field { return field.name != "ip dscp" }
-          return true
         case .shifted: return true
         case .selector, .masked, .lookup, .constant, .concatenation, .unmodelled: return false
         }

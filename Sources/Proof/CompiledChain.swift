@@ -78,7 +78,8 @@ extension RulesetWalk {
       }
       boxes.removeAll(keepingCapacity: true)
     }
-    if rules.count >= Self.shortestList {
+    // A question about all packets meets every rule: an index has nothing to leave out.
+    if rules.count >= Self.shortestList, shared == nil {
       for (index, rule) in rules.enumerated()
       where !rule.appendBoxes(for: key.family, label: Int32(index), to: &boxes) {
         close(at: index)

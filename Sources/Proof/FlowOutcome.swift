@@ -174,21 +174,8 @@ extension Prover {
   /// One packet of a leaf, as reports show it.
   private func packet(_ leaf: Leaf, _ finding: FlowProof.Finding) -> PacketDescription {
     let witness = Witness(leaf, in: finding.path.family)
-    let isICMP = witness.transport == .icmp || witness.transport == .icmpv6
-    let hasPorts = witness.transport.hasPorts
-    var packet = PacketDescription(
-      family: finding.path.family == .ipv4 ? "ip" : "ip6",
-      sourceAddress: witness.source.description,
-      destinationAddress: witness.destination.description,
-      transportProtocol: witness.transport.description)
-    packet.sourcePort = hasPorts ? witness.word0 : nil
-    packet.destinationPort = hasPorts ? witness.word1 : nil
-    packet.icmpType = isICMP ? UInt8(witness.word0 >> 8) : nil
-    packet.icmpCode = isICMP ? UInt8(witness.word0 & 0xFF) : nil
-    packet.flags = witness.transport == .tcp ? Self.flagNames(witness.flags) : nil
+    var packet = PacketDescription(witness)
     packet.state = leaf.state.cube[.connectionState]?.onlyValue.flatMap(Self.stateName)
-    packet.inputInterface = witness.inputName?.description
-    packet.outputInterface = witness.outputName?.description
     packet.further = finding.names.filter { $0.kind == .packet && $0.isConstrained && !$0.isUsual }
       .map { PacketDescription.Field(name: $0.name, value: String($0.set.lowest ?? 0)) }
     packet.further += Self.translated(leaf, witness)
@@ -229,11 +216,6 @@ extension Prover {
     }
   }
 
-  private static func flagNames(_ flags: UInt8) -> [String] {
-    ["fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"].enumerated()
-      .filter { flags >> UInt8($0.offset) & 1 == 1 }.map(\.element)
-  }
-
   private static func stateName(_ bit: UInt128) -> String? {
     switch bit {
     case ConnectionBits.invalid: "invalid"
@@ -246,9 +228,34 @@ extension Prover {
   }
 }
 
+extension PacketDescription {
+  /// The fields of a witness.
+  init(_ witness: Witness) {
+    let isICMP = witness.transport == .icmp || witness.transport == .icmpv6
+    let hasPorts = witness.transport.hasPorts
+    self.init(
+      family: witness.family == .ipv4 ? "ip" : "ip6",
+      sourceAddress: witness.source.description,
+      destinationAddress: witness.destination.description,
+      transportProtocol: witness.transport.description)
+    sourcePort = hasPorts ? witness.word0 : nil
+    destinationPort = hasPorts ? witness.word1 : nil
+    icmpType = isICMP ? UInt8(witness.word0 >> 8) : nil
+    icmpCode = isICMP ? UInt8(witness.word0 & 0xFF) : nil
+    flags = witness.transport == .tcp ? Self.flagNames(witness.flags) : nil
+    inputInterface = witness.inputName?.description
+    outputInterface = witness.outputName?.description
+  }
+
+  private static func flagNames(_ flags: UInt8) -> [String] {
+    ["fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"].enumerated()
+      .filter { flags >> UInt8($0.offset) & 1 == 1 }.map(\.element)
+  }
+}
+
 extension DescribedDimension {
   /// Whether the set is what every ordinary packet has: not worth a word.
-  fileprivate var isUsual: Bool {
+  var isUsual: Bool {
     name == "ct status" || (name == "meta pkttype" || name == "ct mark") && set.onlyValue == 0
   }
 

@@ -103,16 +103,7 @@ extension FlowPath {
     for (firewall, placement) in placements.enumerated() {
       guard case .between(let left, let right) = placement else { continue }
       let hop = Hop(firewall: firewall, kind: .through, interface: flow.inputInterface)
-      paths = paths.flatMap { path in
-        path.divided(bySources: left) { inside in
-          inside.divided(byDestinations: right) { [$0.adding(hop)] }
-        }.flatMap { part in
-          if part.hops.last == hop { return [part] }
-          return part.divided(bySources: right) { inside in
-            inside.divided(byDestinations: left) { [$0.adding(hop)] }
-          }
-        }
-      }
+      paths = paths.flatMap { $0.crossing(hop, between: left, and: right) }
     }
     for (firewall, placement) in placements.enumerated() {
       guard case .on(let hosts) = placement else { continue }
@@ -160,16 +151,7 @@ extension FlowPath {
         continue
       }
       let hop = Hop(firewall: firewall, kind: .through, interface: nil)
-      paths = paths.flatMap { path in
-        path.divided(bySources: left) { inside in
-          inside.divided(byDestinations: right) { [$0.adding(hop)] }
-        }.flatMap { part in
-          if part.hops.last == hop { return [part] }
-          return part.divided(bySources: right) { inside in
-            inside.divided(byDestinations: left) { [$0.adding(hop)] }
-          }
-        }
-      }
+      paths = paths.flatMap { $0.crossing(hop, between: left, and: right) }
     }
     for (firewall, placement) in placements.enumerated() {
       guard case .on(let hosts) = placement else { continue }
@@ -189,6 +171,20 @@ extension FlowPath {
     var path = self
     path.hops.append(hop)
     return path
+  }
+
+  /// The part that goes from one side of a firewall to the other, through it, and the rest.
+  private func crossing(
+    _ hop: Hop, between left: AddressSet, and right: AddressSet
+  ) -> [FlowPath] {
+    divided(bySources: left) { inside in
+      inside.divided(byDestinations: right) { [$0.adding(hop)] }
+    }.flatMap { part in
+      if part.hops.last == hop { return [part] }
+      return part.divided(bySources: right) { inside in
+        inside.divided(byDestinations: left) { [$0.adding(hop)] }
+      }
+    }
   }
 
   private func divided(

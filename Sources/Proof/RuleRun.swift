@@ -173,6 +173,13 @@ extension RulesetWalk {
     _ register: inout DimensionRegister,
     _ body: (inout RulesetWalk, PacketState, inout RuleRun, inout DimensionRegister) -> Void
   ) {
+    if kind == .unknown, let answer = shared?.answer(to: name, for: state, &register) {
+      let (with, without) = state.divided(by: answer)
+      if let without { run.next.append(without) }
+      if let with { body(&self, with, &run, &register) }
+      run.mayMerge = true
+      return
+    }
     let variable = register.variable(name, valueCount: 2, kind: kind)
     var without = state
     without.cube.assign(IntervalSet(0), to: variable)
@@ -332,6 +339,17 @@ extension RulesetWalk {
       fork(state, gate.text, .unknown, &run, &register) { walk, passed, run, register in
         walk.perform(rest, on: passed, &run, &running, &collector, &register)
       }
+      return
+    }
+    if let name = shared?.gate(at: run.location, for: state),
+      let standing = shared?.reach(name, state, &register)
+    {
+      let (usual, unusual) = state.divided(by: standing)
+      if let other = passes ? unusual : usual { run.next.append(other) }
+      if let passing = passes ? usual : unusual {
+        perform(rest, on: passing, &run, &running, &collector, &register)
+      }
+      run.mayMerge = true
       return
     }
     pass(

@@ -35,6 +35,8 @@ package struct RulesetWalk: Sendable {
   package var budget = 0
   /// Whether parts that meet one fate by different rules stay apart.
   var keepsParts = false
+  /// What is the same on two sides that are held against each other; nil where one stands alone.
+  var shared: SharedState?
   /// Whether nothing runs after the base chain that is running, so that accepted packets are done.
   var acceptIsFinal = false
   var compiled: [ChainKey: CompiledChain] = [:]

@@ -48,12 +48,13 @@ extension Simulator {
         }
       settle(original, way.environments, passed: passed)
     }
-    if report.verdict == .unknown {
-      // It may have gone on, through any chain.
-      disturb(program.effects)
-    } else if !program.loopEffects.isEmpty, mayBeAnswered(report, way) {
-      let isLooped = host?.localDestination(original.source) != nil
-      disturb(isLooped ? program.loopEffects : program.sendingEffects)
+    switch report.verdict {
+    // It may have gone on, through any chain.
+    case .unknown: disturb(program.effects)
+    // Where a rule drops it, nobody hears of it.
+    case .drop: if way.hooks.last?.verdict != .drop { disturbByAnswer(to: original) }
+    case .reject: disturbByAnswer(to: original)
+    case .accept: if keepsConnections { disturbByAnswer(to: original) }
     }
     return report
   }
@@ -74,14 +75,11 @@ extension Simulator {
     }
   }
 
-  /// Whether the host may send something because of the packet: an answer of a program, an error.
-  private func mayBeAnswered(_ report: PacketReport, _ way: Way) -> Bool {
-    switch report.verdict {
-    // Where a rule drops it, nobody hears of it.
-    case .drop: return way.hooks.last?.verdict != .drop
-    case .reject, .unknown: return true
-    case .accept: return keepsConnections
-    }
+  /// Reckons with what the host may send because of a packet: an answer of a program, an error.
+  private mutating func disturbByAnswer(to packet: borrowing Packet) {
+    guard !program.loopEffects.isEmpty else { return }
+    let isLooped = host?.localDestination(packet.source) != nil
+    disturb(isLooped ? program.loopEffects : program.sendingEffects)
   }
 
   /// Runs a hook and says how the way ended, or nil if it goes on.

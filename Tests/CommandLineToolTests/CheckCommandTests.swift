@@ -1,7 +1,5 @@
 import Addresses
 import Diagnostics
-import Foundation
-import LinuxKernel
 import Outcomes
 import Rulesets
 import Scenarios
@@ -11,25 +9,6 @@ import Testing
 
 @Suite("Checking: what surrounds the proof")
 struct CheckCommandTests {
-  private final class Folder {
-    let path = NSTemporaryDirectory() + "/portproof-check-\(UUID().uuidString)"
-
-    init() throws {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func write(_ name: String, _ text: String) throws -> String {
-      try Data(text.utf8).write(to: URL(fileURLWithPath: path + "/" + name))
-      return path + "/" + name
-    }
-
-    func read(_ name: String) throws -> String {
-      String(decoding: try Files.read(path + "/" + name), as: UTF8.self)
-    }
-  }
-
   private let empty = #"{"nftables": [{"metainfo": {"version": "1.0.6"}}]}"#
 
   /// Runs `check` with reports into `folder` and the given answers.

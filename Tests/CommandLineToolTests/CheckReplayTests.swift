@@ -17,25 +17,6 @@ private let root = URL(filePath: #filePath).deletingLastPathComponent()
 
 @Suite("Checking with the kernel's word on it")
 struct CheckReplayTests {
-  private final class Folder {
-    let path = NSTemporaryDirectory() + "/portproof-replay-\(UUID().uuidString)"
-
-    init() throws {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func write(_ name: String, _ text: String) throws -> String {
-      try Data(text.utf8).write(to: URL(fileURLWithPath: path + "/" + name))
-      return path + "/" + name
-    }
-
-    func read(_ name: String) throws -> String {
-      String(decoding: try Files.read(path + "/" + name), as: UTF8.self)
-    }
-  }
-
   /// The program, beside the one that runs the tests.
   private static func program() throws -> String {
     let runner = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")

@@ -1,6 +1,7 @@
 import Diagnostics
 import Foundation
 import LinuxKernel
+import TestSupport
 import Testing
 
 @testable import Netfilter
@@ -12,44 +13,6 @@ private let canUnshare: ConditionTrait = .enabled(
 
 @Suite("Reading through libnftables")
 struct LibnftablesReaderTests {
-  /// A folder with a copy of the tool that every user may run, and files for it.
-  private final class Workshop {
-    let folder: String
-    let tool: String
-
-    init() throws {
-      let runner = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-      let built = URL(fileURLWithPath: runner).deletingLastPathComponent().path + "/portproof"
-      folder = NSTemporaryDirectory() + "/portproof-netfilter-\(UUID().uuidString)"
-      tool = folder + "/portproof"
-      let all: [FileAttributeKey: Any] = [.posixPermissions: 0o755]
-      try FileManager.default.createDirectory(
-        atPath: folder, withIntermediateDirectories: true, attributes: all)
-      try FileManager.default.copyItem(atPath: built, toPath: tool)
-      try FileManager.default.setAttributes(all, ofItemAtPath: tool)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
-
-    func write(_ name: String, _ text: String) throws -> String {
-      try Data(text.utf8).write(to: URL(fileURLWithPath: folder + "/" + name))
-      return folder + "/" + name
-    }
-
-    /// A program that runs the tool after the commands of `prologue`.
-    func wrapper(_ prologue: String) throws -> String {
-      let path = try write(
-        "wrapper-\(UUID().uuidString)", "#!/bin/sh\n\(prologue) \(tool) \"$@\"\n")
-      try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
-      return path
-    }
-
-    /// The tool as a user without any privilege.
-    func unprivileged() throws -> String {
-      try wrapper("exec setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all")
-    }
-  }
-
   private func loaded(
     _ path: String, by executable: String
   ) throws -> LibnftablesReader.Listing {
@@ -204,11 +167,11 @@ struct LibnftablesReaderTests {
   {
     let workshop = try Workshop()
     let path = try workshop.write("a.nft", small)
-    let wrapper = try workshop.wrapper(
+    let wrapper = try workshop.program(
       "[ \"$PORTPROOF_INSIDE\" ] || PORTPROOF_INSIDE=1 exec unshare -n \"$0\" \"$@\"\n"
         + "nft -f \(path)\nnft -a list ruleset >\(workshop.folder)/before\n"
         + "\(workshop.tool) \"$@\"; code=$?\nnft -a list ruleset >\(workshop.folder)/after\n"
-        + "exit $code\n:")
+        + "exit $code")
     let listing = try LibnftablesReader(executable: wrapper).listLive()
     #expect(try objects(listing).count { $0["rule"] != nil } == 2)
     let before = try Files.read(workshop.folder + "/before")
@@ -301,10 +264,10 @@ struct LibnftablesReaderTests {
   @Test(canUnshare) func `where namespaces are forbidden the setting is named`() throws {
     let workshop = try Workshop()
     // user.max_user_namespaces counts per user namespace, so the limit is set inside one.
-    let wrapper = try workshop.wrapper(
+    let wrapper = try workshop.program(
       "exec setpriv --reuid 65534 --regid 65534 --clear-groups unshare -Ur sh -c "
         + "'echo 0 >/proc/sys/user/max_user_namespaces; "
-        + "exec setpriv --bounding-set=-all --inh-caps=-all \"$0\" \"$@\"' ")
+        + "exec setpriv --bounding-set=-all --inh-caps=-all \"$0\" \"$@\"' $TOOL \"$@\"")
     let path = try workshop.write("a.nft", small)
     var sources = SourceMap()
     let error = #expect(throws: NetfilterError.self) {
@@ -316,14 +279,14 @@ struct LibnftablesReaderTests {
 
   @Test func `a crash of the child is an error of its own kind`() throws {
     let workshop = try Workshop()
-    let reader = LibnftablesReader(executable: try workshop.wrapper("kill -SEGV $$\n:"))
+    let reader = LibnftablesReader(executable: try workshop.program("kill -SEGV $$"))
     #expect(throws: NetfilterError.crashed(signal: 11)) { try reader.listLive() }
   }
 
   @Test func `a child that hangs is ended`() throws {
     let workshop = try Workshop()
     let reader = LibnftablesReader(
-      executable: try workshop.wrapper("exec sleep 60\n:"), timeout: .milliseconds(200))
+      executable: try workshop.program("exec sleep 60"), timeout: .milliseconds(200))
     #expect(throws: NetfilterError.timedOut(after: .milliseconds(200))) { try reader.listLive() }
   }
 

@@ -2,6 +2,7 @@ import Diagnostics
 import Foundation
 import NftablesFrontend
 import Rulesets
+import TestSupport
 import Testing
 
 /// Rulesets written for these tests, as nft text and as nft 1.0.6 lists them.

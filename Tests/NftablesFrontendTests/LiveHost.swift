@@ -1,9 +1,9 @@
 import Diagnostics
-import Foundation
 import LinuxKernel
 import Netfilter
 import NftablesFrontend
 import Rulesets
+import TestSupport
 import Testing
 
 /// Rulesets as the tool reads them from a kernel: with the text beside the JSON, and with commands
@@ -13,12 +13,6 @@ enum LiveHost {
     if: Machine.effectiveUserID == 0 || Machine.environment("CI") != nil,
     "needs root: makes network namespaces and loads nftables rules")
 
-  /// The tool beside the tests.
-  private static func tool() throws -> String {
-    let runner = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    return URL(fileURLWithPath: runner).deletingLastPathComponent().path + "/portproof"
-  }
-
   /// What is in force in a network namespace in which commands of a shell have been run.
   static func ruleset(after commands: String) throws -> Ruleset {
     let listing = try listing(after: commands)
@@ -26,28 +20,24 @@ enum LiveHost {
   }
 
   static func listing(after commands: String) throws -> LibnftablesReader.Listing {
-    let path = FileManager.default.temporaryDirectory.appending(path: "\(UUID())").path
-    let script = """
-      #!/bin/sh
+    let workshop = try Workshop(isForAll: false)
+    let program = try workshop.program(
+      """
       set -e
       [ "$PORTPROOF_INSIDE" ] || PORTPROOF_INSIDE=1 exec unshare -n "$0" "$@"
       PATH=/usr/sbin:/sbin:/usr/bin:/bin
       ( \(commands)
       ) >/dev/null
-      exec \(try tool()) "$@"
-
-      """
-    try Data(script.utf8).write(to: URL(fileURLWithPath: path))
-    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    return try LibnftablesReader(executable: path).listLive()
+      exec $TOOL "$@"
+      """)
+    return try LibnftablesReader(executable: program).listLive()
   }
 
   /// A listing, of which parts are told again where it needs that.
   static func ruleset(
     _ json: [UInt8], text: [UInt8]? = nil, bytecode: [UInt8]? = nil
   ) throws -> Ruleset {
-    let tool = try tool()
+    let tool = try Workshop.builtTool()
     var sources = SourceMap()
     let reading = NftablesReader.read(
       json, name: "live", sources: &sources, text: text, bytecode: bytecode

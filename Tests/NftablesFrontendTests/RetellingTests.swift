@@ -2,6 +2,7 @@ import Diagnostics
 import Foundation
 import NftablesFrontend
 import Rulesets
+import TestSupport
 import Testing
 
 @Suite("Statements that JSON does not tell", LiveHost.condition)

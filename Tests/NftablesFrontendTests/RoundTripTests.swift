@@ -1,6 +1,7 @@
 import Diagnostics
 import NftablesFrontend
 import Rulesets
+import TestSupport
 import Testing
 
 @Suite("Printing and reading back")

@@ -48,12 +48,20 @@ struct TranslationTests {
       line: "containers -> clients 443 tcp expect allow in docker0", code: "failed verdict.drop"),
   ]
 
-  @Test("a host that publishes ports of containers", arguments: dockCases)
-  func docker(_ asked: Case) throws {
-    let outcome = try #require(try Self.dock(asked.line).first)
+  private func expect(
+    _ asked: Case, _ answer: (_ lines: String) throws -> [ClaimOutcome],
+    at location: SourceLocation = #_sourceLocation
+  ) throws {
+    let outcome = try #require(try answer(asked.line).first, sourceLocation: location)
     #expect(
       "\(outcome.status.rawValue) \(outcome.code)" == asked.code,
-      "\(outcome.message) \(outcome.reasons) \(String(describing: outcome.counterexample))")
+      "\(outcome.message) \(outcome.reasons) \(String(describing: outcome.counterexample))",
+      sourceLocation: location)
+  }
+
+  @Test("a host that publishes ports of containers", arguments: dockCases)
+  func docker(_ asked: Case) throws {
+    try expect(asked, Self.dock)
   }
 
   /// A node of a cluster, pods behind it, and a machine outside.
@@ -94,10 +102,7 @@ struct TranslationTests {
 
   @Test("a node's services", arguments: nodeCases)
   func kubeProxy(_ asked: Case) throws {
-    let outcome = try #require(try Self.node(asked.line).first)
-    #expect(
-      "\(outcome.status.rawValue) \(outcome.code)" == asked.code,
-      "\(outcome.message) \(outcome.reasons) \(String(describing: outcome.counterexample))")
+    try expect(asked, Self.node)
   }
 
   @Test func `shows a translated packet before and after`() throws {
@@ -159,10 +164,7 @@ struct TranslationTests {
 
   @Test("every way to translate", arguments: routerCases)
   func translations(_ asked: Case) throws {
-    let outcome = try #require(try Self.router(asked.line).first)
-    #expect(
-      "\(outcome.status.rawValue) \(outcome.code)" == asked.code,
-      "\(outcome.message) \(outcome.reasons) \(String(describing: outcome.counterexample))")
+    try expect(asked, Self.router)
   }
 
   @Test func `names the firewall behind the host that translates`() throws {

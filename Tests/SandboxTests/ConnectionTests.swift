@@ -3,6 +3,7 @@ import Foundation
 import Rulesets
 import Sandbox
 import Simulation
+import TestSupport
 import Testing
 import Wire
 

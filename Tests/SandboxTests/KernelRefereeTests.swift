@@ -5,6 +5,7 @@ import Netfilter
 import Rulesets
 import Sandbox
 import Simulation
+import TestSupport
 import Testing
 
 @Suite("The kernel as referee")

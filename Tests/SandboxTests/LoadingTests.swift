@@ -5,6 +5,7 @@ import NftablesFrontend
 import Rulesets
 import Sandbox
 import Simulation
+import TestSupport
 import Testing
 
 @Suite("Loading what nft lists")

@@ -4,6 +4,7 @@ import LinuxKernel
 import Rulesets
 import Sandbox
 import Simulation
+import TestSupport
 import Testing
 
 @Suite("A sandbox that is kept")

@@ -6,6 +6,7 @@ import NftablesFrontend
 import Rulesets
 import Sandbox
 import Simulation
+import TestSupport
 import Testing
 
 @Suite("The trace of the kernel")
