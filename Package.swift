@@ -70,7 +70,7 @@ let package = Package(
       name: "Benchmarks",
       dependencies: [
         "Addresses", "Diagnostics", "NftablesFrontend", "portproof", "Proof", "Rulesets",
-        "Sandbox", "Scenarios", "Simulation", "TestSupport", "Wire",
+        "Sandbox", "Scenarios", "Simulation", "TalosFrontend", "TestSupport", "Wire",
       ], path: "Tests/Benchmarks", exclude: ["z3-referee.py"]),
 
     // The two programs over one model, held against each other: `swift run -c release Agreement`.
@@ -127,8 +127,8 @@ let package = Package(
     .testTarget(
       name: "TalosFrontendTests",
       dependencies: [
-        "Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Rulesets", "TalosFrontend",
-        "TestSupport",
+        "Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Proof", "Rulesets",
+        "TalosFrontend", "TestSupport",
       ]),
     .testTarget(
       name: "ScenariosTests",

@@ -4,7 +4,7 @@ internal import Diagnostics
 extension ConfigurationDecoder {
   /// A mapping whose keys are all known.
   enum KnownMapping {
-    case defaultAction, rule, portSelector, entry, kubeNetwork
+    case defaultAction, rule, portSelector, entry, kubeNetwork, legacy
   }
 
   mutating func checkKeys(
@@ -45,6 +45,8 @@ extension ConfigurationDecoder {
       return "the default action has no name: there is one of it"
     case (.defaultAction, "action"), (.defaultAction, "policy"), (.defaultAction, "default"):
       return "write `ingress: block` or `ingress: accept`"
+    case (.legacy, "ingress"), (.legacy, "portSelector"), (.legacy, "name"):
+      return "write documents of their own, parted by `---`, with `apiVersion` and `kind`"
     case (.portSelector, "port"), (.portSelector, "portRange"), (.portSelector, "portRanges"):
       return "write `ports:` and a list: [80, \"8000-9000\"]"
     case (.entry, "cidr"), (.entry, "from"), (.entry, "source"), (.entry, "ip"),

@@ -30,7 +30,7 @@ struct ConfigurationDecoder {
     let legacyKeys = ["machine", "cluster", "debug", "persist"]
     let isLegacy = root.mapping?.contains { legacyKeys.contains($0.name) } ?? false
     if document.kind.isEmpty {
-      guard isLegacy || document.apiVersion == "v1alpha1" && root["version"] != nil else {
+      guard isLegacy else {
         report(.kindMissing, at: head(of: root))
         return
       }
@@ -46,7 +46,7 @@ struct ConfigurationDecoder {
       report(
         .kindUnknown(
           document.kind,
-          suggestion: Suggestion.nearest(to: document.kind, among: DocumentKinds.all),
+          suggestion: DocumentKinds.nearest(to: document.kind),
           mayFilter: DocumentKinds.mayFilter(document.kind)), at: kindSpan)
       configuration.others.append(other(document))
       return
@@ -85,7 +85,8 @@ struct ConfigurationDecoder {
   private mutating func decodeDefaultAction(_ root: ConfigurationNode) {
     checkKeys(of: root, ["apiVersion", "kind", "ingress"], in: .defaultAction)
     guard configuration.defaultAction == nil else {
-      report(.duplicateDefaultAction, at: head(of: root))
+      // Two that have the same name, or none, were told of where the stream was read.
+      if root["name"] != nil { report(.duplicateDefaultAction, at: head(of: root)) }
       return
     }
     var action: Located<MachineConfiguration.DefaultAction>?
@@ -172,6 +173,7 @@ struct ConfigurationDecoder {
   }
 
   private mutating func decodeLegacy(_ root: ConfigurationNode) {
+    checkKeys(of: root, ["version", "debug", "persist", "machine", "cluster"], in: .legacy)
     var legacy = MachineConfiguration.LegacyDocument(span: head(of: root))
     if let type = root.at("machine", "type") {
       // `join` and `controlplane` of old are the same as these.

@@ -53,7 +53,7 @@ struct ConfigurationPatches {
       if replaces(path, in: patch.kind) { return right }
       return ConfigurationNode(.sequence(entries + more), at: left.span)
     case (.scalar(let old), .scalar(let new)):
-      if new.text.isEmpty { return left }
+      if new.text.isEmpty || new == old { return left }
       if patch.kind == "NetworkDefaultActionConfig", path == ["ingress"],
         new.text.lowercased() == "accept"
       {
@@ -96,12 +96,12 @@ struct ConfigurationPatches {
     switch node.content {
     case .scalar: return node
     case .sequence(let entries):
-      for entry in entries {
-        if let mark = Self.deletionMark(in: entry) {
-          diagnostics.append(TalosProblem.deletionInList.diagnostic(at: mark))
-        }
+      let kept = entries.filter { entry in
+        guard let mark = Self.deletionMark(in: entry) else { return true }
+        diagnostics.append(TalosProblem.deletionInList.diagnostic(at: mark))
+        return false
       }
-      return node
+      return ConfigurationNode(.sequence(kept), at: node.span)
     case .mapping(let members):
       if let mark = Self.deletionMark(in: node) {
         deletions.append(Deletion(path: path, span: mark))

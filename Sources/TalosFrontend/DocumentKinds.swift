@@ -1,3 +1,5 @@
+internal import Diagnostics
+
 /// The kinds of documents that Talos has.
 ///
 /// Source: the reference of Talos 1.14 (siderolabs/docs, `reference/configuration`).
@@ -10,7 +12,17 @@ enum DocumentKinds {
 
   static func isKnown(_ kind: String) -> Bool { read.contains(kind) || others.contains(kind) }
 
-  static var all: [String] { read.sorted() + others.sorted() }
+  /// The kind that was probably meant: one that two slips make of it.
+  static func nearest(to kind: String) -> String? {
+    func stem(_ kind: String) -> String {
+      kind.hasSuffix("Config") ? String(kind.dropLast("Config".count)) : kind
+    }
+    let stems = (read.sorted() + others.sorted()).map(stem)
+    guard let name = Suggestion.nearest(to: stem(kind), among: stems),
+      abs(name.count - stem(kind).count) <= 2
+    else { return nil }
+    return name + "Config"
+  }
 
   /// Whether a kind that is not known may have to do with what is let in.
   static func mayFilter(_ kind: String) -> Bool {

@@ -132,9 +132,11 @@ enum TalosProblem {
     case .noDocuments:
       return Words("talos.empty", "there is no document in it")
     case .noMapping:
-      return Words(
+      var words = Words(
         "talos.no-mapping", "a document of a machine configuration is a mapping",
         help: "begin with `apiVersion: v1alpha1` and `kind: …`")
+      words.notes = ["JSON patches (lists of `op` and `path`) are not read"]
+      return words
     case .noSpecification:
       return Words(
         "talos.no-spec", "the resource has no `spec`",

@@ -81,7 +81,7 @@ struct CanonicalRule: Equatable, CustomStringConvertible {
         switch one {
         // The listing does not tell `icmp type` from `meta l4proto icmp icmp type`, which Talos has.
         case .ipv4, .ipv6, .possibly:
-          if selector.isICMPType { continue }
+          if selector.isOfICMP { continue }
           requirements.insert(one == .ipv4 ? "ipv4" : one == .ipv6 ? "ipv6" : "\(one)")
         case .transport(let number): requirements.insert("transport \(number)")
         case .icmpType, .icmpv6Type, .ethernetInput, .etherType: requirements.insert("\(one)")
@@ -96,7 +96,11 @@ struct CanonicalRule: Equatable, CustomStringConvertible {
 }
 
 extension Selector {
-  fileprivate var isICMPType: Bool {
-    if case .payload(let field) = self.field { field.name == "icmp type" } else { false }
+  fileprivate var isOfICMP: Bool {
+    if case .payload(let field) = self.field {
+      field.name?.hasPrefix("icmp") ?? false
+    } else {
+      false
+    }
   }
 }

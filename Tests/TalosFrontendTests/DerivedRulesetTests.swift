@@ -18,6 +18,15 @@ struct DerivedRulesetTests {
     #expect(comparable(printed) == comparable(derived))
   }
 
+  @Test(arguments: Configuration.derived)
+  func `a configuration keeps its ruleset`(configuration: Configuration) throws {
+    let name = configuration.title.prefix { $0 != "(" && $0 != "," }
+      .split(separator: " ").joined(separator: "-").lowercased()
+    let suffix = configuration.title.hasSuffix(" 2") ? "-block" : ""
+    let ruleset = try #require(try configuration.reading().ruleset)
+    try expectGolden("rulesets/\(name)\(suffix).nft", RulesetPrinter().text(of: ruleset))
+  }
+
   @Test(.enabled(if: DerivedRulesets.areHere, "needs ../shared/corpora beside the repository"))
   func `every derived ruleset is compared`() throws {
     #expect(Set(try DerivedRulesets.tables().keys) == Set(Configuration.derived.map(\.title)))

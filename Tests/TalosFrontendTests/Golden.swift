@@ -51,7 +51,7 @@ func expectGolden(
   let file = Repository.goldens.appending(path: name)
   if ProcessInfo.processInfo.environment["RECORD_GOLDEN"] == "1" {
     try FileManager.default.createDirectory(
-      at: Repository.goldens, withIntermediateDirectories: true)
+      at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
     try text.write(to: file, atomically: true, encoding: .utf8)
     Issue.record("recorded \(name)", sourceLocation: sourceLocation)
     return
