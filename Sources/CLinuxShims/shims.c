@@ -47,6 +47,10 @@ int portproof_unshare_user(void) { return unshare(CLONE_NEWUSER) == 0 ? 0 : errn
 
 int portproof_unshare_network(void) { return unshare(CLONE_NEWNET) == 0 ? 0 : errno; }
 
+int portproof_enter_network(int descriptor) {
+  return setns(descriptor, CLONE_NEWNET) == 0 ? 0 : errno;
+}
+
 int portproof_die_with_parent(void) {
   return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 ? 0 : errno;
 }

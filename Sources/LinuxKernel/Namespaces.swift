@@ -3,7 +3,7 @@ internal import Glibc
 
 /// Namespaces of this process: what it is cut off from.
 ///
-/// A process that enters one does not leave it again, so it is for children only.
+/// A process that enters one does not find back to that of the machine, so it is for children only.
 package enum Namespaces {
   package enum EntryError: Hashable, Sendable, Error {
     /// The kernel, or a rule of the system, does not let this user make a user namespace.
@@ -54,12 +54,33 @@ package enum Namespaces {
 
   /// Enters a new network namespace, empty but for a loopback that is down.
   ///
-  /// It can be done again and again: what the process no longer holds of the last one vanishes.
+  /// It can be done again and again: what the process no longer holds of the last one, by a
+  /// ``Network`` or a socket, vanishes.
   ///
   /// - Throws: ``EntryError/networkNamespaceRefused(_:)``.
   package static func enterAnotherNetworkNamespace() throws(EntryError) {
     let status = portproof_unshare_network()
     guard status == 0 else { throw .networkNamespaceRefused(Errno(rawValue: status)) }
+  }
+
+  /// A network namespace that this process has made and may enter again.
+  package struct Network: ~Copyable {
+    private let door: Descriptor
+
+    /// The network namespace in which this thread is.
+    ///
+    /// - Throws: What `open(2)` failed with.
+    package init() throws(Errno) {
+      door = try Descriptor(reading: "/proc/thread-self/ns/net")
+    }
+
+    /// Has this thread enter it.
+    ///
+    /// - Throws: What `setns(2)` failed with.
+    package borrowing func enter() throws(Errno) {
+      let status = portproof_enter_network(door.raw)
+      guard status == 0 else { throw Errno(rawValue: status) }
+    }
   }
 
   private static func write(_ text: String, to file: String) throws(EntryError) {

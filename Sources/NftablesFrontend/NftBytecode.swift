@@ -8,11 +8,23 @@ internal import Rulesets
 /// Source: `nft --debug=netlink list ruleset` of nft 1.0.6; libnftnl, src/rule.c and src/expr/.
 struct NftBytecode {
   /// Tests of a rule that a listing may leave out.
-  struct Tests: Hashable {
+  struct Tests {
     /// Whether the rule tests for one family: by `meta nfproto`, or by the frame's protocol.
     var family = false
     /// The type that the frame is tested for by itself, in host order; nil where it is not.
     var etherType: UInt16?
+    /// Whether a lower bound of one value and an upper bound of another follow each other.
+    var joinsBounds = false
+    /// The octets of headers of which bits are tested that do not lie side by side.
+    var holedMasks: [(base: PayloadField.Base, octets: Range<Int>)] = []
+
+    /// Whether a part of an octet is tested together with other bits.
+    func holesMask(of field: PayloadField) -> Bool {
+      guard field.bitLength % 8 != 0 else { return false }
+      return holedMasks.contains {
+        $0.base == field.base && $0.octets.contains(field.bitOffset / 8)
+      }
+    }
   }
 
   private struct RuleName: Hashable {
@@ -25,22 +37,18 @@ struct NftBytecode {
   /// Reads what nft printed; other lines are passed over.
   init(_ bytes: [UInt8]) {
     var current: RuleName?
-    var loaded = ""
+    var reader = RuleReader()
     for line in bytes.split(separator: UInt8(ascii: "\n")) {
       guard line.starts(with: "  [ ".utf8) else {
+        if let current { tests[current] = reader.tests }
         current = Self.name(line)
-        if let current { tests[current] = Tests() }
-        loaded = ""
+        reader = RuleReader()
         continue
       }
-      guard let current else { continue }
-      let text = String(decoding: line.dropFirst(4).dropLast(2), as: UTF8.self)
-      if text.hasPrefix("cmp eq ") {
-        tests[current]?.note(loaded, equals: text)
-      } else {
-        loaded = text
-      }
+      guard current != nil else { continue }
+      reader.read(String(decoding: line.dropFirst(4).dropLast(2), as: UTF8.self))
     }
+    if let current { tests[current] = reader.tests }
   }
 
   /// What a rule tests; nil for a rule that was not printed.
@@ -61,17 +69,76 @@ struct NftBytecode {
   }
 }
 
-extension NftBytecode.Tests {
-  /// Takes note of a comparison of what was loaded before it.
-  fileprivate mutating func note(_ load: String, equals comparison: String) {
-    if load.hasPrefix("meta load nfproto ") || load.hasPrefix("meta load protocol ") {
-      family = true
+/// Goes through the instructions of one rule.
+private struct RuleReader {
+  private(set) var tests = NftBytecode.Tests()
+  /// What was done since the last comparison.
+  private var operand: [String] = []
+  /// What is compared, as long as nothing else is loaded.
+  private var compared: [String] = []
+  /// What the last comparison gave a bound to, and the comparison that ends a range.
+  private var bound: (of: [String], end: String)?
+
+  mutating func read(_ instruction: String) {
+    guard instruction.hasPrefix("cmp ") else {
+      noteMask(instruction, on: operand.last)
+      operand.append(instruction)
+      return
     }
-    guard load.hasPrefix("payload load 2b @ link header + 12 "),
-      let word = comparison.split(separator: " ").last, word.hasPrefix("0x"),
-      let value = UInt32(word.dropFirst(2), radix: 16)
+    let words = instruction.split(separator: " ")
+    guard words.count >= 2 else { return }
+    if !operand.isEmpty { compared = operand }
+    if let bound, bound.end == words[1], bound.of != compared { tests.joinsBounds = true }
+    switch words[1] {
+    case "gte": bound = (compared, "lte")
+    case "lt": bound = (compared, "gt")
+    case "eq":
+      bound = nil
+      note(compared.last ?? "", equals: words)
+    default: bound = nil
+    }
+    operand = []
+  }
+
+  /// Takes note of a comparison of what was loaded before it.
+  private mutating func note(_ load: String, equals words: [Substring]) {
+    if load.hasPrefix("meta load nfproto ") || load.hasPrefix("meta load protocol ") {
+      tests.family = true
+    }
+    guard load.hasPrefix("payload load 2b @ link header + 12 "), let word = words.last,
+      word.hasPrefix("0x"), let value = UInt32(word.dropFirst(2), radix: 16)
     else { return }
     // The register is printed as a number of the host, and holds what is in the frame.
-    etherType = UInt16(truncatingIfNeeded: value).bigEndian
+    tests.etherType = UInt16(truncatingIfNeeded: value).bigEndian
+  }
+
+  /// `bitwise reg 1 = ( reg 1 & 0x000000eb ) ^ 0x00000000` after
+  /// `payload load 1b @ network header + 1 => reg 1`.
+  private mutating func noteMask(_ instruction: String, on load: String?) {
+    guard instruction.hasPrefix("bitwise "), let load, load.hasPrefix("payload load ") else {
+      return
+    }
+    let place = load.split(separator: " ")
+    guard place.count > 7, place[2].hasSuffix("b"), let count = Int(place[2].dropLast()),
+      let offset = Int(place[7])
+    else { return }
+    let base: PayloadField.Base
+    switch place[4] {
+    case "link": base = .link
+    case "network": base = .network
+    case "transport": base = .transport
+    default: return
+    }
+    let masks = instruction.split(separator: ")")[0].split(separator: "&").dropFirst().first ?? ""
+    // Registers are printed as numbers of the host, and hold octets of the packet.
+    var octets: [UInt8] = []
+    for word in masks.split(separator: " ") {
+      guard let value = UInt32(word.dropFirst(2), radix: 16) else { return }
+      octets += [0, 8, 16, 24].map { UInt8(truncatingIfNeeded: value >> $0) }
+    }
+    guard octets.count >= count else { return }
+    let bits = octets[..<count].flatMap { octet in (0..<8).map { octet >> (7 - $0) & 1 == 1 } }
+    let runs = bits.indices.count { bits[$0] && ($0 == 0 || !bits[$0 - 1]) }
+    if runs > 1 { tests.holedMasks.append((base, offset..<offset + count)) }
   }
 }

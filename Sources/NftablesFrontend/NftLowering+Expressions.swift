@@ -209,6 +209,9 @@ extension NftLowering {
     guard let field = PayloadFields.field(name, of: header) else {
       throw NotModelled(reason: "`\(header) \(name)` is not covered")
     }
+    if let ruleTests, ruleTests.holesMask(of: field) {
+      throw NotModelled(reason: "nft lists only a part of the bits that this tests")
+    }
     if header == "vlan", established.etherType == nil, family != .bridge, family != .netdev {
       // There the listing says `vlan id 5` for 802.1Q and 802.1ad tags alike.
       throw NotModelled(reason: "the listing does not say which kind of VLAN tag is meant")

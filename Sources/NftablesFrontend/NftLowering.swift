@@ -48,7 +48,7 @@ struct NftLowering {
   /// The same ruleset's bytecode, where that is at hand.
   let bytecode: NftBytecode?
   /// What the bytecode of the rule being lowered tests; nil where it is not at hand.
-  private var ruleTests: NftBytecode.Tests?
+  private(set) var ruleTests: NftBytecode.Tests?
   private var tableNumbers: [TableKey: Int] = [:]
 
   private struct TableKey: Hashable {
@@ -446,7 +446,8 @@ struct NftLowering {
     statements.reserveCapacity(count(of: expressions))
     var children = document.children(of: expressions)
     while let child = children.next(in: document) { statements.append(statement(child)) }
-    return JoinedTests.doubted(in: statements)
+    statements = withRejectTestFirst(JoinedTests.doubted(in: statements))
+    return ruleTests?.joinsBounds == true ? BoundTests.doubted(in: statements) : statements
   }
 }
 

@@ -34,10 +34,14 @@ package struct DimensionRegister: Sendable {
 
   private static let firstVariable = 1 << 20
 
-  /// Whether the frame was sent to the host alone (0), to all (1) or to some (2).
+  /// Whether the frame was sent to the host alone (0), to all (1), to some (2), or, which only a
+  /// rule can say of packets that hooks see, to another (3).
   ///
-  /// Source: include/uapi/linux/if_packet.h, `PACKET_HOST`, `PACKET_BROADCAST`, `PACKET_MULTICAST`.
+  /// Source: include/uapi/linux/if_packet.h, `PACKET_HOST`, `PACKET_BROADCAST`, `PACKET_MULTICAST`,
+  /// `PACKET_OTHERHOST`.
   let packetType: Dimension
+  /// What a packet's type can be when it comes.
+  static let arrivingPacketTypes = IntervalSet(Interval(0, 2))
   /// Which ends the entry's status calls translated: `IPS_SRC_NAT` and `IPS_DST_NAT`.
   let connectionStatus: Dimension
   /// The mark of the connection's entry.
@@ -45,7 +49,7 @@ package struct DimensionRegister: Sendable {
 
   package init() {
     let usual: [(name: String, domain: IntervalSet)] = [
-      ("meta pkttype", IntervalSet(Interval(0, 2))),
+      ("meta pkttype", IntervalSet(Interval(0, 3))),
       ("ct status", IntervalSet([0, 0x10, 0x20, 0x30].map { Interval($0) })),
       ("ct mark", IntervalSet(bitWidth: 32)),
     ]

@@ -167,6 +167,8 @@ extension RulesetWalk {
         continue
       }
       let bits = number >> UInt128(below) & mask(slice.width)
+      // The kernel leaves the type as it is for a number that is none (`nft_meta_set_eval`).
+      if dimension == register.packetType, bits > 3 { continue }
       if slice.width == slice.dimensionWidth {
         state.write(
           IntervalSet(bits & mask(slice.width)), to: dimension, domain: domain)

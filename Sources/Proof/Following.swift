@@ -67,9 +67,10 @@ extension Prover {
     state.cube.assign(transport.word1, to: .transportWord1)
     state.cube.assign(transport.flags, to: .tcpFlags)
     state.cube.assign(transport.state, to: .connectionState)
-    if !question.path.destinations.mayBeMulticast(question.path.family) {
-      state.cube.assign(IntervalSet(0), to: register.packetType)
-    }
+    state.cube.assign(
+      question.path.destinations.mayBeMulticast(question.path.family)
+        ? DimensionRegister.arrivingPacketTypes : IntervalSet(0),
+      to: register.packetType)
     return state
   }
 

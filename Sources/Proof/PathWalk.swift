@@ -193,9 +193,10 @@ extension Prover {
       all, all, transport.state, IntervalSet(0), transport.flags,
     ])
     var state = PacketState(cube: cube)
-    if !path.destinations.mayBeMulticast(path.family) {
-      state.cube.assign(IntervalSet(0), to: register.packetType)
-    }
+    state.cube.assign(
+      path.destinations.mayBeMulticast(path.family)
+        ? DimensionRegister.arrivingPacketTypes : IntervalSet(0),
+      to: register.packetType)
     return state
   }
 

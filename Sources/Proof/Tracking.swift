@@ -57,6 +57,7 @@ struct Tracking: Sendable {
       } else {
         mark([family])
       }
+      for value in translation.values { visit(value, family) }
     case .gate(.connectionCount): mark([family])
     case .object(.synproxy, _), .object(.ctHelper, _), .object(.ctTimeout, _),
       .object(.ctExpectation, _):

@@ -17,8 +17,11 @@ extension DimensionRegister {
     leaf.state.cube.furtherEntries.map { entry in
       let meaning = self[entry.dimension]
       let set = leaf.state.arrived(entry.dimension) ?? entry.set
+      let isConstrained =
+        entry.dimension == packetType
+        ? !Self.arrivingPacketTypes.isSubset(of: set) : set != meaning.domain
       return DescribedDimension(
-        name: meaning.name, kind: meaning.kind, set: set, isConstrained: set != meaning.domain)
+        name: meaning.name, kind: meaning.kind, set: set, isConstrained: isConstrained)
     }
   }
 }

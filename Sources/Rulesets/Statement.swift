@@ -184,6 +184,13 @@ package struct Translation: Hashable, Sendable {
   }
 }
 
+extension Translation {
+  /// What is read for its addresses and ports.
+  package var values: [Expression] {
+    [address, addressUpper, port, portUpper].compactMap { $0 }
+  }
+}
+
 /// `add @set { … }`, `update …`, `delete …`: a change to a set from the packet path.
 package struct SetUpdate: Hashable, Sendable {
   package enum Operation: String, Hashable, Sendable {

@@ -16,7 +16,7 @@ struct HookUse: Hashable {
     "payload", "quota", "range", "reject", "rt",
   ]
 
-  /// Asks the kernel what is in this namespace.
+  /// Asks the kernel what is in this namespace besides the probes.
   ///
   /// Source: include/uapi/linux/netfilter/nf_tables.h: `nft_chain_attributes`,
   /// `nft_hook_attributes`, `nft_devices_attributes`, `nft_rule_attributes`, `nft_expr_attributes`,
@@ -26,8 +26,11 @@ struct HookUse: Hashable {
     var isTracking = false
     // NFT_MSG_GETCHAIN is 4, NFT_MSG_NEWCHAIN 3.
     try Self.forEach(socket, request: 4, answer: 3) { reader, family, attributes in
+      var isProbe = false
       reader.forEachAttribute(from: attributes.lowerBound, to: attributes.upperBound) {
-        attribute, value in
+        attribute, value in  // NFTA_CHAIN_TABLE, which comes first
+        if attribute == 1 { isProbe = text(value, in: reader) == ProbeTable.name }
+        guard !isProbe else { return }
         switch attribute {
         case 4: note(hook: value, of: family, in: reader, &names)  // NFTA_CHAIN_HOOK
         case 7: isTracking = isTracking || text(value, in: reader) == "nat"  // NFTA_CHAIN_TYPE

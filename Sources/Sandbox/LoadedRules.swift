@@ -1,7 +1,7 @@
 internal import LinuxKernel
 internal import Netfilter
 
-/// The rules that this namespace has, one ruleset after the other.
+/// The rules that a namespace has, one ruleset after the other.
 struct LoadedRules: ~Copyable {
   private let netfilter: NetlinkSocket
   private var loader = RulesetLoader()
@@ -15,33 +15,26 @@ struct LoadedRules: ~Copyable {
     }
   }
 
-  /// Loads a ruleset in the place of all that is there, and the probes around it.
+  /// Loads a ruleset, and the probes around it, where nothing is loaded.
   ///
-  /// Sets, counters and limits are as the ruleset says, and the connection table is empty.
-  ///
-  /// - Throws: ``SandboxError/rejected(_:)``; no ruleset is loaded then.
-  mutating func replace(with ruleset: [UInt8]) throws(SandboxError) {
-    try clear()
+  /// - Throws: ``SandboxError/rejected(_:)``; what is loaded then is to be removed.
+  mutating func load(_ ruleset: [UInt8]) throws(SandboxError) {
     mode = ProbeTable.Mode()
-    do throws(SandboxError) {
-      try load(ruleset)
-      let use = try attempting("listing the rules") { () throws(Errno) in
-        try HookUse(netfilter)
-      }
-      try load(Array(ProbeTable.commands(busy: use.busy).utf8))
-      let commands = ProbeTable.deviceCommands(for: use.devices)
-      if let commands { try load(Array(commands.utf8)) }
-      hasDevices = commands != nil
-    } catch {
-      try clear()
-      throw error
+    try add(Array(ProbeTable.quietCommands.utf8))
+    try add(ruleset)
+    let use = try attempting("listing the rules") { () throws(Errno) in
+      try HookUse(netfilter)
     }
+    try add(Array(ProbeTable.commands(busy: use.busy).utf8))
+    let commands = ProbeTable.deviceCommands(for: use.devices)
+    if let commands { try add(Array(commands.utf8)) }
+    hasDevices = commands != nil
   }
 
   /// Has the probes deal with packets in another way from now on.
   mutating func setMode(_ mode: ProbeTable.Mode) throws(SandboxError) {
     guard mode != self.mode else { return }
-    try load(Array(ProbeTable.commands(for: mode, hasDevices: hasDevices).utf8))
+    try add(Array(ProbeTable.commands(for: mode, hasDevices: hasDevices).utf8))
     self.mode = mode
   }
 
@@ -61,32 +54,31 @@ struct LoadedRules: ~Copyable {
     }
   }
 
-  /// Loads the objects of a listing one by one, for as long as that goes.
+  /// Loads the objects of a listing one by one, for as long as that goes, where nothing is loaded.
   ///
   /// - Returns: The number of the first that is refused, and nft's words; nil where none is.
   /// - Throws: ``SandboxError`` where it could not be tried.
   mutating func firstRefused(
     of objects: [ArraySlice<UInt8>]
   ) throws(SandboxError) -> (number: Int, words: String)? {
-    try clear()
-    var refused: (Int, String)?
     for (number, object) in objects.enumerated() {
       do throws(SandboxError) {
-        try load(ListingOrder.listing([object]))
+        try add(ListingOrder.listing([object]))
       } catch {
         guard case .rejected(let rejection) = error else { throw error }
-        refused = (number, rejection.words)
-        break
+        return (number, rejection.words)
       }
     }
-    try clear()
-    return refused
+    return nil
   }
 
   /// Removes all tables and all connections.
   ///
+  /// The kernel takes rules apart some milliseconds later, and until then tracking, translation and
+  /// the gathering of fragments stay as they had them: ``awaitRemoval()``.
+  ///
   /// Source: include/uapi/linux/netfilter/nfnetlink.h, nf_tables.h, nfnetlink_conntrack.h.
-  private func clear() throws(SandboxError) {
+  func removeAll() throws(SandboxError) {
     // NFNL_SUBSYS_NFTABLES is 10, NFT_MSG_DELTABLE 2: without a name, of all families.
     var tables = NetlinkMessage(type: 10 << 8 | 2)
     tables.append(UInt32(0))
@@ -95,17 +87,23 @@ struct LoadedRules: ~Copyable {
     connections.append(UInt32(0))
     do throws(Errno) {
       try netfilter.perform([tables], of: 10)
-      // Rules are taken apart later, and until then tracking and translation stay as they had them.
-      // The kernel waits for that where a socket of netfilter's is closed (net/netfilter/
-      // nf_tables_api.c, `nft_rcv_nl_event`).
-      let closing = try NetlinkSocket(.netfilter, patience: .seconds(60))
-      try closing.perform(connections)
+      try netfilter.perform(connections)
     } catch {
       throw .failed(step: "removing what was loaded", error)
     }
   }
 
-  private mutating func load(_ ruleset: [UInt8]) throws(SandboxError) {
+  /// Waits until the kernel has taken apart what was removed from the namespace of this thread.
+  ///
+  /// It does so where a socket of netfilter's is closed (net/netfilter/nf_tables_api.c,
+  /// `nft_rcv_nl_event`).
+  static func awaitRemoval() throws(SandboxError) {
+    _ = try attempting("waiting for rules to be gone") { () throws(Errno) in
+      try NetlinkSocket(.netfilter, patience: .zero)
+    }
+  }
+
+  private mutating func add(_ ruleset: [UInt8]) throws(SandboxError) {
     switch loader.load(ruleset) {
     case .loaded: return
     case .rejected(let words): throw .rejected(RulesetRejection(words: words))

@@ -32,7 +32,29 @@ enum ProbeTable {
     var isConfirming = false
   }
 
-  /// Makes the table.
+  /// Makes a table that keeps the host quiet, where there is none, until the probes come.
+  static let quietCommands =
+    "table inet \(name) {\n" + quiet + chain("output_first", .output, first, "jump quiet") + "}\n"
+
+  /// Drops what the kernel sends at times of its own, which the ruleset would count.
+  ///
+  /// It says which groups the host is in, and seeks neighbours; it belongs to no user.
+  ///
+  /// Source: RFC 4861 section 4, RFC 2710 section 3, RFC 3810 section 5.
+  private static let quiet = """
+    chain quiet {
+    meta skuid >= 0 return
+    meta l4proto igmp drop
+    icmpv6 type 131-136 drop
+    icmpv6 type 143 drop
+    }
+
+    """
+
+  /// The priority of the probes before all chains.
+  private static let first = -2_147_483_647
+
+  /// Makes the table, in the place of ``quietCommands``.
   ///
   /// Its chains stand before and behind all that a ruleset may have at a hook. What the ruleset
   /// lets through is dropped at the end of input and postrouting: then nothing answers, nothing
@@ -44,7 +66,7 @@ enum ProbeTable {
   ///   as much as two.
   /// - Returns: nft commands.
   static func commands(busy: Set<Hook>) -> String {
-    var text = "table inet \(name) {\n"
+    var text = "add table inet \(name)\ndelete table inet \(name)\ntable inet \(name) {\n" + quiet
     text += """
       chain bell {
       ip ttl 1 log prefix "\(Mark.separated.prefix)" group \(group) drop
@@ -63,11 +85,11 @@ enum ProbeTable {
       case .prerouting:
         entry = "iif \(InterfacePlan.bell.index) goto bell\njump received\n" + entry
       case .input: exit += " jump end"
-      case .output: entry = "jump sent\n" + entry
+      case .output: entry = "jump quiet\njump sent\n" + entry
       case .postrouting: exit += "\noif != 1 jump end"
       case .forward, .ingress, .egress: break
       }
-      text += chain("\(hook)_first", hook, -2_147_483_647, entry)
+      text += chain("\(hook)_first", hook, first, entry)
       text += chain("\(hook)_last", hook, 2_147_483_646, exit)
     }
     return text + "}\n"
@@ -109,7 +131,7 @@ enum ProbeTable {
       let place = " devices = { \(list) }"
       let entry = "log prefix \"\(Mark.entered.prefix)\" group \(group)"
       text += chain(
-        "\(hook)_first", hook, -2_147_483_647, "jump received\n" + entry, place)
+        "\(hook)_first", hook, first, "jump received\n" + entry, place)
       text += chain(
         "\(hook)_last", hook, 2_147_483_646,
         "log prefix \"\(Mark.left.prefix)\" group \(group)", place)

@@ -1,5 +1,4 @@
 internal import LinuxKernel
-internal import Netfilter
 internal import Simulation
 
 /// The half of this module that runs in a child process of the tool.
@@ -27,10 +26,7 @@ package enum SandboxChild {
 private struct KeptSandbox: ~Copyable {
   private let parent: ChildProcess.Peer
   private var isApart = false
-  private var network: VirtualNetwork?
-  private var referee: Referee?
-  private var rules: LoadedRules?
-  private var trace: TraceLog?
+  private var namespaces: HostNamespaces?
 
   init(parent: consuming ChildProcess.Peer) { self.parent = parent }
 
@@ -61,12 +57,12 @@ private struct KeptSandbox: ~Copyable {
       try settle(host)
       return done
     case .ruleset:
-      guard rules != nil else { throw .childFailed(reason: "there is no host yet") }
-      try rules?.replace(with: content)
+      try namespaces?.turn()
+      try current().rules.load(content)
       return done
     case .packets: return try answer(toPackets: content)
     case .handles:
-      let handles = try rules?.handles() ?? [:]
+      let handles = try current().rules.handles()
       return SandboxMessage.message(SandboxMessage.Status.done.rawValue) {
         $0.write(UInt32(handles.count))
         for (chain, handles) in handles {
@@ -86,20 +82,21 @@ private struct KeptSandbox: ~Copyable {
       guard reader.isComplete else {
         throw .childFailed(reason: "connections are not understood")
       }
-      try rules?.add(connections)
+      try current().rules.add(connections)
       return done
     case .interface:
       var reader = OctetReader(bytes: content)
       let name = reader.name()
       guard reader.isComplete else { throw .childFailed(reason: "a name is not understood") }
-      try network?.addIdle(name)
+      namespaces?.addIdle(name)
       return done
     case .objects:
       var reader = OctetReader(bytes: content)
       var objects: [ArraySlice<UInt8>] = []
       for _ in 0..<reader.count() { objects.append(reader.octets()) }
       guard reader.isComplete else { throw .childFailed(reason: "objects are not understood") }
-      let refused = try rules?.firstRefused(of: objects)
+      try namespaces?.turn()
+      let refused = try current().rules.firstRefused(of: objects)
       return SandboxMessage.message(SandboxMessage.Status.done.rawValue) {
         guard let refused else { return }
         $0.write(UInt32(refused.number))
@@ -113,14 +110,15 @@ private struct KeptSandbox: ~Copyable {
     var reader = OctetReader(bytes: content)
     let flags = reader.octet()
     let mode = ProbeTable.Mode(isTracing: flags & 1 != 0, isConfirming: flags & 2 != 0)
-    try rules?.setMode(mode)
-    if mode.isTracing, trace == nil { trace = try TraceLog() }
+    let current = try current()
+    try current.rules.setMode(mode)
+    if mode.isTracing { try current.listenToTrace() }
     var steps: [[TraceStep]] = []
     guard
-      let verdicts = try referee?.verdicts(
+      let verdicts = try current.referee.verdicts(
         for: &reader,
         after: { () throws(SandboxError) in
-          if mode.isTracing, let told = try trace?.take() { steps.append(told) }
+          if mode.isTracing { steps.append(try current.takeTrace()) }
         }, alone: mode.isTracing, apart: mode.isConfirming)
     else { throw .childFailed(reason: "packets are not understood") }
     return SandboxMessage.message(SandboxMessage.Status.done.rawValue) {
@@ -135,13 +133,16 @@ private struct KeptSandbox: ~Copyable {
     }
   }
 
+  private func current() throws(SandboxError) -> HostNamespace {
+    guard let namespaces else { throw .childFailed(reason: "there is no host yet") }
+    return namespaces.current
+  }
+
   /// Moves to a new namespace with this host in it.
   private mutating func settle(_ host: Host) throws(SandboxError) {
-    // What holds the last namespace goes first.
-    network = nil
-    referee = nil
-    rules = nil
-    trace = nil
+    if let namespaces, namespaces.host == host { return try namespaces.replaceCurrent() }
+    // What holds the namespaces of the last host goes first.
+    namespaces = nil
     do throws(Namespaces.EntryError) {
       if !isApart {
         try Namespaces.enterUserNamespaceIfNeeded()
@@ -152,16 +153,7 @@ private struct KeptSandbox: ~Copyable {
     // Behind the user namespace, which takes a process with one thread, and before the network
     // namespace, which the thread would otherwise keep.
     try keepApart()
-    do throws(Namespaces.EntryError) {
-      try Namespaces.enterAnotherNetworkNamespace()
-    } catch {
-      throw SandboxError(error)
-    }
-
-    network = try VirtualNetwork(host)
-    try network?.build()
-    rules = try LoadedRules()
-    referee = try Referee()
+    namespaces = try HostNamespaces(host)
   }
 
   private mutating func keepApart() throws(SandboxError) {
@@ -173,16 +165,5 @@ private struct KeptSandbox: ~Copyable {
       throw .failed(step: "keeping to one processor", error)
     }
     isApart = true
-  }
-}
-
-extension SandboxError {
-  fileprivate init(_ error: Namespaces.EntryError) {
-    self =
-      switch error {
-      case .userNamespaceRefused(let reason): .namespaceRefused(step: .user, reason)
-      case .networkNamespaceRefused(let reason): .namespaceRefused(step: .network, reason)
-      case .mappingRefused(_, let reason): .namespaceRefused(step: .mapping, reason)
-      }
   }
 }

@@ -6,7 +6,7 @@ package import Simulation
 
 /// A sandbox that is kept: one ruleset after the other, any number of packets.
 ///
-/// The process, its network namespace and the interfaces are made once. A ruleset takes the place
+/// The process, its network namespaces and the interfaces are kept. A ruleset takes the place
 /// of the one before, and starts with an empty connection table and sets, counters and limits as
 /// it says. Packets go through it one after the other; what rules keep is kept from packet to
 /// packet until the next ruleset.

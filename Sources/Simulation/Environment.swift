@@ -30,6 +30,8 @@ struct Environment: Hashable, Sendable {
     static let connectionChanged = Flags(rawValue: 32768)
     /// A statement, not translation, wrote addresses.
     static let addressesWritten = Flags(rawValue: 65536)
+    /// The IPv4 header's checksum followed a change that was then not made.
+    static let headerSumSpoilt = Flags(rawValue: 131072)
   }
 
   var mark: UInt32

@@ -133,13 +133,7 @@ struct PacketContent: Hashable, Sendable {
     _ value: UInt128, at bitOffset: Int, count: Int, isTransport: Bool, isSummed: Bool
   ) {
     let first = bitOffset >> 3
-    var octets = Array(bytes[first...(bitOffset + count - 1) >> 3])
-    for bit in 0..<count {
-      let position = bitOffset + bit - first * 8
-      let mask: UInt8 = 0x80 >> UInt8(position & 7)
-      let isSet = value >> UInt128(count - 1 - bit) & 1 != 0
-      if isSet { octets[position >> 3] |= mask } else { octets[position >> 3] &= ~mask }
-    }
+    let octets = octets(replacing: value, at: bitOffset, count: count)
     if isTransport {
       if isSummed { writeTransport(octets, at: first) } else { write(octets, at: first) }
       return
@@ -151,6 +145,25 @@ struct PacketContent: Hashable, Sendable {
     } else {
       write(octets, at: first)
     }
+  }
+
+  /// Brings the IPv4 header's checksum up to date with bits of the header that are not written.
+  mutating func sumBits(_ value: UInt128, at bitOffset: Int, count: Int) {
+    let octets = octets(replacing: value, at: bitOffset, count: count)
+    replace(octets, at: bitOffset >> 3, sumAt: 10, base: 0)
+  }
+
+  /// Whole octets with some of their bits replaced.
+  private func octets(replacing value: UInt128, at bitOffset: Int, count: Int) -> [UInt8] {
+    let first = bitOffset >> 3
+    var octets = Array(bytes[first...(bitOffset + count - 1) >> 3])
+    for bit in 0..<count {
+      let position = bitOffset + bit - first * 8
+      let mask: UInt8 = 0x80 >> UInt8(position & 7)
+      let isSet = value >> UInt128(count - 1 - bit) & 1 != 0
+      if isSet { octets[position >> 3] |= mask } else { octets[position >> 3] &= ~mask }
+    }
+    return octets
   }
 
   /// Whether a receiver would still find every part where it was.

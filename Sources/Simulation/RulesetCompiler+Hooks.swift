@@ -285,13 +285,12 @@ extension RulesetCompiler {
       scan(.selector(selector), families)
       scan(value, families)
     case .translate(let translation):
-      var families = families
-      if translation.requiring.contains(.ipv4) { families = [.ipv4] }
-      if translation.requiring.contains(.ipv6) { families = [.ipv6] }
-      enable(families, .on)
-      for part in [translation.address, translation.port] {
-        if let part { scan(part, families) }
-      }
+      // The statement tracks the family of its address, what its maps look up that of the table.
+      var translated = families
+      if translation.requiring.contains(.ipv4) { translated = [.ipv4] }
+      if translation.requiring.contains(.ipv6) { translated = [.ipv6] }
+      enable(translated, .on)
+      for part in translation.values { scan(part, families) }
     case .setUpdate(let update):
       scan(update.key, families)
       if let data = update.data { scan(data, families) }

@@ -100,7 +100,7 @@ extension Simulator {
     if program.sets[set].search == .missing { return .unknown(program.sets[set].missingReason) }
     if unknownRegisters != 0 {
       for part in 0..<width where unknownRegisters >> UInt64(first + part) & 1 != 0 {
-        if program.sets[set].isEmpty { return .miss }
+        if program.sets[set].isEmpty, state.sets[Int32(set)] == nil { return .miss }
         return .unknown(unknownReason)
       }
     }

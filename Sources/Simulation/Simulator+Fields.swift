@@ -366,7 +366,8 @@ extension Simulator {
 
   /// Rewrites bits of the packet.
   ///
-  /// - Returns: 1 where the packet is now another, 0 where it is as it was or is not known.
+  /// - Returns: 1 where the packet is now another, 2 where it is and the rule ends, 0 where it is as
+  ///   it was or is not known.
   mutating func alter(
     _ change: PayloadChange, _ register: UInt8, _ packet: borrowing Packet,
     _ environment: inout Environment
@@ -399,7 +400,7 @@ extension Simulator {
     if change.base == .transport ? change.isSummed : touchesAddresses,
       !content.canSum(isTransport: change.base == .transport, touchesAddresses)
     {
-      return .missing
+      return spoil(content, change, register, &environment)
     }
     if touchesAddresses { environment.flags.insert(.addressesWritten) }
     if phase == .after {
@@ -426,6 +427,29 @@ extension Simulator {
     }
     environment.content = rewritten
     return .value(1)
+  }
+
+  /// Ends a rule whose change is not made, for want of a checksum of the segment.
+  ///
+  /// That of the IPv4 header has been brought up to date by then, and is wrong from here on.
+  /// Source: net/netfilter/nft_payload.c `nft_payload_set_eval`.
+  private func spoil(
+    _ content: PacketContent, _ change: PayloadChange, _ register: UInt8,
+    _ environment: inout Environment
+  ) -> Loaded {
+    guard change.base == .network, change.isSummed, content.layout.isIPv4 else { return .missing }
+    guard !isUnknown(register) else {
+      environment.alter(10, 12)
+      environment.flags.insert(.headerSumSpoilt)
+      return .missing
+    }
+    var spoilt = content
+    spoilt.sumBits(
+      registers[Int(register)], at: Int(change.bitOffset), count: Int(change.bitLength))
+    guard spoilt != content else { return .missing }
+    environment.flags.insert(.headerSumSpoilt)
+    environment.content = spoilt
+    return .value(2)
   }
 
   /// Addresses, ports and the checksums over them are not known from here on.

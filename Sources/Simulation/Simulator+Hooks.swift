@@ -192,7 +192,10 @@ extension Simulator {
       guard program.tracking(packet.layout.family) != .off, !isReturning else { return .no }
       switch binding(packet, environment) {
       case .new, .none: return .no
-      case .bound, .boundElsewhere: return .yes
+      case .bound: return .yes
+      case .boundElsewhere:
+        return packet.isRewritable(isSource: hook.translatesSources)
+          ? .yes : .unknown(fixedReasons.bound)
       case .undecided: return .unknown(fixedReasons.bound)
       }
     case .chain(let chain, _):
@@ -284,6 +287,7 @@ extension Simulator {
       switch entry {
       case .boundFlows:
         ends.accepting.insert(begins)
+        if !packet.isRewritable(isSource: hook.translatesSources) { ends.drops = true }
         alterAddresses(packet, &follows)
         follows.flags.formUnion([.sourceTranslated, .destinationTranslated])
         ends.accepting.insert(follows)

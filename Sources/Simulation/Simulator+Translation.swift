@@ -54,7 +54,7 @@ extension Simulator {
     _ hook: Hook
   ) -> TranslationOutcome {
     environment.flags.insert(.boundAtHook)
-    let isSource = hook == .input || hook == .postrouting
+    let isSource = hook.translatesSources
     let tracked = track(packet)
     let isUsual =
       !environment.isTranslated && tracked.state == .known(.new)
@@ -184,8 +184,10 @@ extension Simulator {
     let isRandom = plan.options.contains(.isRandom)
     let transport = TransportProtocol(rawValue: current.transport)
     let hasPorts = transport.hasPorts
-    // What an identifier is mapped to, and ports of other protocols, are not followed.
+    // What an identifier is mapped to, and ports of other protocols, are not followed; nor are those
+    // of DCCP, which Linux 6.17 no longer knows.
     if range.ports != nil, !hasPorts, current.isEcho { return false }
+    if range.ports != nil, transport == .dccp { return false }
     var chosen = current
     let port = isSource ? current.sourcePort : current.destinationPort
     let address = isSource ? current.source : current.destination
@@ -279,7 +281,7 @@ extension Simulator {
   func bindUnbound(
     _ binding: Binding, _ packet: borrowing Packet, _ environment: inout Environment, _ hook: Hook
   ) {
-    guard hook == .input || hook == .postrouting, !environment.flags.contains(.boundAtHook),
+    guard hook.translatesSources, !environment.flags.contains(.boundAtHook),
       case .new = binding, !connections.isEmpty, let flow = tracked?.flow,
       connections.isTaken(environment.mapped ?? flow)
     else { return }
@@ -293,7 +295,7 @@ extension Simulator {
   mutating func translateBound(
     _ binding: Binding, _ packet: borrowing Packet, _ environment: inout Environment, _ hook: Hook
   ) -> Bool {
-    let isSource = hook == .input || hook == .postrouting
+    let isSource = hook.translatesSources
     switch binding {
     case .none, .new: return true
     case .boundElsewhere, .undecided:
@@ -319,11 +321,16 @@ extension Simulator {
   }
 }
 
+extension Hook {
+  /// Whether translation at the hook is that of sources.
+  var translatesSources: Bool { self == .input || self == .postrouting }
+}
+
 extension Packet {
   /// Whether translation finds as much of the transport header as it wants to write.
   ///
   /// Source: net/netfilter/nf_nat_proto.c `l4proto_manip_pkt`; the others are checked by tracking.
-  fileprivate func isRewritable(isSource: Bool) -> Bool {
+  func isRewritable(isSource: Bool) -> Bool {
     guard layout.transport == TransportProtocol.gre.rawValue else { return true }
     let start = layout.transportOffset
     return layout.byteCount >= start + 8 && (isSource || bytes[start + 1] & 7 <= 1)

@@ -343,7 +343,7 @@ extension Simulator {
         switch alter(change, register, packet, &environment) {
         case .value(let isRewritten):
           if isRewritten != 0 {
-            resumption = (position + 1, next, rule)
+            resumption = (isRewritten == 1 ? position + 1 : next, next, rule)
             return .rewritten
           }
         case .missing: isBroken = true
@@ -443,10 +443,12 @@ extension Simulator {
 
   /// Whether it depends on more than is read here if a packet has a flow that can be counted.
   ///
-  /// Some versions of GRE have none, and tracking reads IPv6 extension headers in its own way.
+  /// Some versions of GRE have none, tracking reads IPv6 extension headers in its own way, and since
+  /// Linux 6.17 it does not know the ports of DCCP, which have to be there before.
   private func mayLackFlow(_ packet: borrowing Packet) -> Bool {
     let layout = packet.layout
     return layout.transport == TransportProtocol.gre.rawValue
+      || layout.transport == TransportProtocol.dccp.rawValue
       || !layout.isIPv4
         && (layout.transportOffset != 40 || layout.transport == TransportProtocol.ah.rawValue
           || layout.transport == 59)

@@ -35,13 +35,15 @@ extension Simulator {
     } else {
       report = departure(of: packet, &way)
     }
-    if way.isTracked {
+    // What is not followed as far as to tracking may well have got there.
+    if way.isTracked || report.verdict == .unknown {
       let passed: Bool? =
         switch report.verdict {
         case .accept: keepsConnections || way.isConfirmed
         // What the host sends may come back by `lo`, and then counts as passed.
         case .unknown:
-          way.isConfirmed ? true : keepsConnections || original.frame == nil ? nil : false
+          way.isConfirmed && way.isTracked
+            ? true : keepsConnections || original.frame == nil ? nil : false
         case .drop, .reject: way.isConfirmed
         }
       settle(original, way.environments, passed: passed)
@@ -255,6 +257,11 @@ extension Simulator {
       !$0.flags.isDisjoint(with: [.addressesWritten, .sourceMapped])
     }) {
       return way.ended(.unknown, program.reasons[Int(fixedReasons.translated)])
+    }
+    let spoilt = way.environments.filter { $0.flags.contains(.headerSumSpoilt) }
+    if !spoilt.isEmpty {
+      let isCertain = spoilt.count == way.environments.count
+      return way.ended(isCertain ? .drop : .unknown, "its header's checksum is wrong")
     }
     packet.input = host.device(Host.loopback)
     packet.output = .absent

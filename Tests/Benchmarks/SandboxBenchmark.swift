@@ -19,8 +19,18 @@ struct SandboxBenchmark {
   }
 
   /// A chain of `count` rules at input and forward, of which the first three and the last decide.
-  private static func ruleset(_ count: Int) -> [UInt8] {
+  ///
+  /// - Parameters:
+  ///   - count: How many rules each chain has.
+  ///   - tracked: A number by which rulesets that ask for the state of connections differ; nil for
+  ///     one that does not.
+  /// - Returns: nft commands.
+  private static func ruleset(_ count: Int, tracked: Int? = nil) -> [UInt8] {
     var rules = "tcp dport 22 accept\nudp dport 53 drop\nip saddr 10.0.0.66 drop\n"
+    if let tracked {
+      rules = "ct state established,related accept\nct state invalid drop\n"
+      rules += "tcp dport \(20_000 + tracked) accept\n"
+    }
     for number in 3..<count - 1 { rules += "tcp dport \(1000 + number) accept\n" }
     rules += "tcp dport 443 drop\n"
     var text = "table inet t {\n"
@@ -56,15 +66,16 @@ struct SandboxBenchmark {
     Figure.print("sandbox start", ContinuousClock.now - start)
     for count in [10, 100, 1000] {
       try load(&session, count: count)
+      try session.load(ruleset(count))
       try answer(&session, count: count)
     }
   }
 
   private static func load(_ session: inout SandboxSession, count: Int) throws {
-    let ruleset = ruleset(count)
     let packets = try packets(1)
     var times: [Duration] = []
-    for _ in 0..<(count > 100 ? 20 : 200) {
+    for number in 0..<(count > 100 ? 20 : 200) {
+      let ruleset = ruleset(count, tracked: number)
       let start = ContinuousClock.now
       try session.load(ruleset)
       _ = try session.verdicts(for: packets)

@@ -22,7 +22,7 @@ struct YAMLLimitTests {
     #expect(error?.offset == depth * opening.utf8.count)
   }
 
-  @Test(.timeLimit(.minutes(1)), arguments: ["[", "{", "- ", "? ", "[{a: ", "- ? ", "[? "])
+  @Test(arguments: ["[", "{", "- ", "? ", "[{a: ", "- ? ", "[? "])
   func `a text of openings alone ends at the limit`(opening: String) {
     let error = refusal(Array(String(repeating: opening, count: 1_000_000).utf8))
     #expect(error?.problem == .tooDeep(limit: 128))
@@ -51,7 +51,7 @@ struct YAMLLimitTests {
     #expect(error?.offset == 16)
   }
 
-  @Test(.timeLimit(.minutes(1))) func `an alias bomb ends at the limit`() {
+  @Test func `an alias bomb ends at the limit`() {
     let lines = (1..<60).map { level in
       "a\(level): &a\(level) [\(Array(repeating: "*a\(level - 1)", count: 9).joined(separator: ","))]\n"
     }
@@ -60,7 +60,7 @@ struct YAMLLimitTests {
     #expect(error?.line == 8)
   }
 
-  @Test(.timeLimit(.minutes(1))) func `a bomb of merge keys ends at the limit`() {
+  @Test func `a bomb of merge keys ends at the limit`() {
     let keys = (0..<1000).map { "k\($0): 1" }.joined(separator: ",")
     let all = Array(repeating: "*a", count: 100).joined(separator: ",")
     let lines = Array(repeating: "- {<<: [\(all)]}\n", count: 100)

@@ -9,11 +9,15 @@ struct LoadedRuleset {
   /// Without what nft or the kernel refused.
   var tree: RulesetTree
   var listing: [UInt8]
+  /// What the rules test; nil where the listing is read alone.
+  var bytecode: [UInt8]?
   var ruleset: Ruleset
 }
 
 /// Loads rulesets; what nft does not take is taken out.
 struct Loader {
+  /// Whether rulesets are read from their listings alone, as a saved file is.
+  var readsListingAlone = false
   /// Where the text is put for nft.
   let path: String
   private var refusedLines: [(text: String, reason: String)] = []
@@ -53,12 +57,15 @@ struct Loader {
       }
       switch translation {
       case .loaded(let listing):
-        let reading = NftablesReader.read(listing.json, name: "listing", sources: &sources)
+        let bytecode = readsListingAlone ? nil : listing.bytecode
+        let reading = NftablesReader.read(
+          listing.json, name: "listing", sources: &sources, bytecode: bytecode)
         guard let ruleset = reading.ruleset else {
           failure = reading.diagnostics.first?.message ?? "not read"
           return nil
         }
-        return LoadedRuleset(tree: tree, listing: listing.json, ruleset: ruleset)
+        return LoadedRuleset(
+          tree: tree, listing: listing.json, bytecode: bytecode, ruleset: ruleset)
       case .rejected(let diagnostics):
         guard repairs else { return nil }
         let refused = Set(

@@ -59,6 +59,7 @@ enum MutationCheck {
     _ fault: Fault, _ number: UInt64, _ options: Options, _ worker: Worker
   ) -> Bool {
     let trial = Trial(number: number, seed: options.seed, packetCount: options.packets)
+    worker.loader.readsListingAlone = trial.isListedAlone
     guard let loaded = worker.loader.load(trial.tree) else { return false }
     do throws(SandboxError) {
       let kernel = try worker.verdicts(

@@ -55,7 +55,8 @@ enum Replay {
         .verdicts(for: fixture.sandboxPackets).map(\.byHook)
       fixture = KernelFixture(
         why: fixture.why, kernel: Machine.kernelRelease,
-        ruleset: fixture.ruleset.joined(separator: "\n"), listing: listing.json, host: host,
+        ruleset: fixture.ruleset.joined(separator: "\n"), listing: listing.json,
+        bytecode: fixture.bytecode == nil ? nil : listing.bytecode, host: host,
         packets: fixture.sandboxPackets, verdicts: kernel)
       try fixture.file.write(to: URL(filePath: path))
       return 0

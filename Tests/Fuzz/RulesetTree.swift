@@ -51,6 +51,14 @@ struct RulesetTree: Equatable {
       elements.isEmpty ? head : "\(head){ \(elements.joined(separator: ", ")) }\(tail)"
     }
 
+    /// Whether the clause is a mask on a raw load, of which a listing may show only a part.
+    var isRawMask: Bool { head.hasPrefix("@") && head.contains(" & ") }
+
+    /// Whether the clause bounds a value on one side.
+    var isBound: Bool {
+      [" < ", " > ", " <= ", " >= "].contains { head.contains($0) }
+    }
+
     /// Whether one of these words, or a raw load of one, is part of the text.
     func names(anyOf words: Set<String>) -> Bool {
       text.split { " ,".contains($0) }.contains { words.contains(String($0)) }
@@ -137,5 +145,29 @@ private func mentions(_ text: String, _ name: String) -> Bool {
   text.ranges(of: name).contains { range in
     range.upperBound == text.endIndex
       || !(text[range.upperBound].isLetter || text[range.upperBound].isNumber)
+  }
+}
+
+extension RulesetTree {
+  /// Takes out what a listing does not tell and bytecode does.
+  mutating func removeWhatListingsHide() {
+    for table in tables.indices {
+      for chain in tables[table].chains.indices {
+        for rule in tables[table].chains[chain].rules.indices {
+          tables[table].chains[chain].rules[rule].removeWhatListingsHide()
+        }
+      }
+    }
+  }
+}
+
+extension [RulesetTree.Clause] {
+  /// Masks on raw loads, and bounds after other bounds.
+  fileprivate mutating func removeWhatListingsHide() {
+    removeAll { $0.isRawMask }
+    if let first = firstIndex(where: \.isBound) {
+      self = Array(self[...first]) + self[(first + 1)...].filter { !$0.isBound }
+    }
+    if isEmpty { append(RulesetTree.Clause("counter")) }
   }
 }

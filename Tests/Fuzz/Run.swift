@@ -52,6 +52,7 @@ final class Run: Sendable {
     let trial = Trial(number: number, seed: options.seed, packetCount: options.packets)
     var tally = Tally()
     defer { total.withLock { $0.add(tally) } }
+    worker.loader.readsListingAlone = trial.isListedAlone
     let loaded = worker.loader.load(trial.tree)
     for (text, reason) in worker.loader.takeRefused() {
       tally.refusedRules += 1

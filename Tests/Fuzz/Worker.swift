@@ -56,6 +56,6 @@ final class Worker {
     else { return nil }
     return KernelFixture(
       why: why, kernel: Machine.kernelRelease, ruleset: tree.text, listing: loaded.listing,
-      host: host, packets: packets, verdicts: kernel)
+      bytecode: loaded.bytecode, host: host, packets: packets, verdicts: kernel)
   }
 }

@@ -28,6 +28,8 @@ package struct KernelFixture: Codable, Sendable {
   package var ruleset: [String]
   /// What nft lists of them.
   package var listing: String
+  /// The bytecode of the rules; nil where the case is about a listing alone.
+  package var bytecode: String?
   /// As `simulate --host` reads it.
   package var host: String
   package var packets: [Packet]
@@ -38,13 +40,14 @@ package struct KernelFixture: Codable, Sendable {
   }
 
   package init(
-    why: String, kernel: String, ruleset: String, listing: [UInt8], host: Simulation.Host,
-    packets: [SandboxPacket], verdicts: [KernelVerdicts]
+    why: String, kernel: String, ruleset: String, listing: [UInt8], bytecode: [UInt8]?,
+    host: Simulation.Host, packets: [SandboxPacket], verdicts: [KernelVerdicts]
   ) {
     self.why = why
     self.kernel = kernel
     self.ruleset = ruleset.split(separator: "\n").map(String.init)
     self.listing = String(decoding: listing, as: UTF8.self)
+    self.bytecode = bytecode.map { String(decoding: $0, as: UTF8.self) }
     self.host = host.description
     self.packets = zip(packets, verdicts).map { packet, verdicts in
       var hooks: [String: String] = [:]
@@ -98,7 +101,10 @@ package struct KernelFixture: Codable, Sendable {
   /// The listing as the front-end reads it; nil where it refuses to.
   package var read: Ruleset? {
     var sources = SourceMap()
-    return NftablesReader.read(Array(listing.utf8), name: "listing", sources: &sources).ruleset
+    return NftablesReader.read(
+      Array(listing.utf8), name: "listing", sources: &sources,
+      bytecode: bytecode.map { Array($0.utf8) }
+    ).ruleset
   }
 }
 

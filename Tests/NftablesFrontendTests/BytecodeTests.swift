@@ -115,4 +115,56 @@ struct BytecodeTests {
     }
     #expect(selector.requiring == [.transport(58), .possibly(.ipv6, rule: 1)])
   }
+
+  @Test(arguments: [
+    ("ip protocol >= 47 ip daddr <= 8.8.8.8 accept", false),
+    ("ip ttl < 5 ip length > 50 accept", false),
+    ("tcp sport >= 22 tcp dport <= 80 accept", false),
+    ("meta mark >= 5 meta length <= 10 accept", false),
+    ("ip daddr >= 1.2.3.4 ip daddr <= 8.8.8.8 accept", true),
+    ("ip daddr >= 1.2.3.4 counter ip saddr <= 8.8.8.8 accept", true),
+    ("tcp sport 22-80 accept", true),
+    ("ip length != 5-50 accept", true),
+    ("@nh,8,8 & 235 != 40 accept", false),
+    ("@nh,8,8 & 235 { 3, 40 } accept", false),
+    ("@nh,8,8 & 252 == 40 accept", true),
+    ("@nh,8,8 & 235 != 40 ip ttl & 235 != 40 accept", false),
+    ("ip ttl & 235 != 40 ip dscp 10 accept", true),
+    ("ip saddr & 0.0.0.235 == 0.0.0.40 accept", true),
+  ])
+  func `bounds and masks that are listed as something else are not known`(
+    rule: String, isKnown: Bool
+  ) throws {
+    let ruleset = try LiveHost.ruleset(
+      after: "nft add table ip t; nft add chain ip t c; nft 'add rule ip t c \(rule)'")
+    let read = try #require(ruleset.tables.first?.chains.first?.rules.first)
+    #expect(read.unmodelled.isEmpty == isKnown)
+  }
+
+  @Test(arguments: [
+    ("numgen inc mod 2 == 0 reject with icmpv6 type admin-prohibited", MetaKey.nfproto),
+    ("numgen inc mod 2 == 0 meta mark 1 reject with icmp type host-unreachable", .nfproto),
+    ("numgen inc mod 2 == 0 reject with tcp reset", .l4proto),
+    ("meta mark set 1 reject with tcp reset", .l4proto),
+    ("numgen inc mod 2 == 0 ip saddr 1.2.3.4 reject with icmp type host-unreachable", nil),
+    ("numgen inc mod 2 == 0 tcp dport 1 reject with tcp reset", nil),
+    ("numgen inc mod 2 == 0 reject with icmpx type host-unreachable", nil),
+    ("meta pkttype host reject with icmp type host-unreachable", nil),
+  ])
+  func `what reject tests is tested before statements with effects`(
+    rule: String, first: MetaKey?
+  ) throws {
+    let chain = "{ type filter hook input priority 0; }"
+    let ruleset = try LiveHost.ruleset(
+      after:
+        "nft add table inet t; nft 'add chain inet t c \(chain)'; nft 'add rule inet t c \(rule)'")
+    let read = try #require(ruleset.tables.first?.chains.first?.rules.first)
+    var tested: MetaKey?
+    if case .match(let match)? = read.statements.first, case .selector(let selector) = match.left,
+      case .meta(let key) = selector.field, key == .nfproto || key == .l4proto
+    {
+      tested = key
+    }
+    #expect(tested == first)
+  }
 }

@@ -1,6 +1,7 @@
 import Addresses
 import Foundation
 import LinuxKernel
+import Netfilter
 import Rulesets
 import Sandbox
 import Simulation
@@ -107,6 +108,82 @@ struct SandboxSessionTests {
     #expect(both.contains { $0[.input] == .accept })
   }
 
+  @Test(canUnshare) func `what one ruleset has the kernel track is not tracked for the next`()
+    throws
+  {
+    let workshop = try Workshop()
+    let (keeper, program) = try confined(workshop, namespaces: 2)
+    defer { withExtendedLifetime(keeper) {} }
+    // More follows. Tracking keeps it from the rules until the rest is there.
+    var fragment = question
+    fragment.bytes.replaceSubrange(6..<8, with: [0x20, 0])
+    fragment.bytes.replaceSubrange(10..<12, with: [0x34, 0x98])
+    let tracking = Array(
+      "table ip t { chain c { type filter hook prerouting priority 0; ct state invalid drop; }; }"
+        .utf8)
+    let plain = Array(
+      "table ip t { chain c { type filter hook prerouting priority 0; udp dport 54 drop; }; }".utf8)
+    for _ in 0..<10 {
+      var session = try start(program)
+      // Of the two namespaces each has tracked before it has its turn again, at once.
+      for _ in 0..<3 {
+        try session.load(tracking)
+        #expect(try session.verdicts(for: [question])[0][.prerouting] == .accept)
+      }
+      try session.load(plain)
+      #expect(try session.verdicts(for: [fragment])[0].byHook == [.prerouting: .accept])
+    }
+  }
+
+  @Test(canUnshare) func `the sandbox sends nothing by itself that rules could count`() throws {
+    let workshop = try Workshop()
+    var description = try twoNetworks()
+    // Groups are reported to routers, and again after random times.
+    description.interfaces[0].groups = try ["239.1.2.3", "ff05::1:3"].map {
+      try #require(IPAddress($0))
+    }
+    var session = try SandboxSession(host: description, executable: workshop.tool)
+    try session.load(
+      Array(
+        """
+        table netdev t {
+          set seen { typeof meta mark; flags dynamic; size 16; }
+          chain i {
+            type filter hook ingress devices = { "eth0", "eth1" } priority 0;
+            meta mark set 0
+            meta mark @seen drop
+            add @seen { meta mark }
+          }
+        }
+        table inet t {
+          set seen { typeof meta mark; flags dynamic; size 16; }
+          chain o { type filter hook output priority -400; meta mark set 0 add @seen { meta mark }; }
+          chain p { type filter hook postrouting priority -400; meta mark set 0 add @seen { meta mark }; }
+          chain i { type filter hook prerouting priority 0; meta mark @seen drop; }
+        }
+
+        """.utf8))
+    usleep(1_500_000)
+    let quiet = try session.verdicts(for: [question])[0]
+    #expect(quiet.byHook == [.ingress: .accept, .prerouting: .accept, .input: .accept])
+    // What is sent is seen, so the silence was one.
+    #expect(try session.verdicts(for: [question])[0].byHook == [.ingress: .drop])
+    var own = SandboxPacket(bytes: question.bytes, origin: .local)
+    own.bytes.replaceSubrange(12..<20, with: [10, 1, 0, 1, 10, 1, 0, 9])
+    try session.load(
+      Array(
+        """
+        table inet t {
+          set seen { typeof meta mark; flags dynamic; size 16; }
+          chain o { type filter hook output priority -400; meta mark set 0 add @seen { meta mark }; }
+          chain i { type filter hook prerouting priority 0; meta mark @seen drop; }
+        }
+
+        """.utf8))
+    let verdicts = try session.verdicts(for: [question, own, question])
+    #expect(verdicts.map { $0[.prerouting] } == [.accept, nil, .drop])
+  }
+
   @Test(canUnshare) func `packets of one source are told apart`() throws {
     let workshop = try Workshop()
     var session = try SandboxSession(host: try twoNetworks(), executable: workshop.tool)
@@ -192,7 +269,8 @@ struct SandboxSessionTests {
     #expect(error == .crashed(signal: 6, words: "nft: assertion failed"))
 
     var session = try SandboxSession(host: try twoNetworks(), executable: workshop.tool)
-    kill(session.processID ?? 0, SIGKILL)
+    let process = session.processID
+    kill(try #require(process), SIGKILL)
     #expect(throws: SandboxError.crashed(signal: 9, words: "")) {
       try session.load(drop(port: 53))
     }
@@ -245,6 +323,74 @@ struct SandboxSessionTests {
     while let process = processes(in: namespace).first {
       try #require(ContinuousClock.now < deadline, "process \(process) is still in it")
       usleep(1000)
+    }
+  }
+
+  @Test(canUnshare, .timeLimit(.minutes(1)))
+  func `the namespaces of a child that is killed are gone`() throws {
+    let workshop = try Workshop()
+    let (keeper, program) = try confined(workshop, namespaces: 2)
+    defer { withExtendedLifetime(keeper) {} }
+    for _ in 0..<4 {
+      var first = try start(program)
+      var second = try start(program)
+      #expect(throws: SandboxError.namespaceRefused(step: .network, .noSpace)) {
+        _ = try SandboxSession(host: try twoNetworks(), executable: program)
+      }
+      // There is no room for a second one beside each, so they wait for their own.
+      for port in [54, 53, 54, 53] {
+        try first.load(drop(port: port))
+        let verdict = try first.verdicts(for: [question])[0][.input]
+        #expect(verdict == (port == 53 ? .drop : .accept))
+      }
+      try second.load(drop(port: 53))
+      for process in [first.processID, second.processID] {
+        kill(try #require(process), SIGKILL)
+      }
+      #expect(throws: SandboxError.crashed(signal: SIGKILL, words: "")) {
+        try first.verdicts(for: [question])
+      }
+      #expect(throws: SandboxError.crashed(signal: SIGKILL, words: "")) {
+        try second.verdicts(for: [question])
+      }
+    }
+  }
+
+  /// The tool where only so many network namespaces can be at a time, while the keeper is there.
+  private func confined(
+    _ workshop: Workshop, namespaces: Int
+  ) throws -> (keeper: Keeper, program: String) {
+    let keeper = Keeper(
+      try KeptChild(
+        "/usr/bin/unshare",
+        [
+          "--user", "--map-root-user", "sh", "-c",
+          "echo \(namespaces) >/proc/sys/user/max_net_namespaces && echo && exec sleep 60",
+        ]))
+    _ = try keeper.child.receive(1, until: Clocks.monotonic + .seconds(20))
+    let program = try workshop.program(
+      "exec nsenter -t \(keeper.child.processID) -U --preserve-credentials $TOOL \"$@\"")
+    return (keeper, program)
+  }
+
+  private final class Keeper {
+    let child: KeptChild
+
+    init(_ child: consuming KeptChild) { self.child = child }
+  }
+
+  /// Starts a sandbox as soon as there is room for its namespace, which the kernel clears by itself.
+  private func start(_ program: String) throws -> SandboxSession {
+    let host = try twoNetworks()
+    let deadline = ContinuousClock.now + .seconds(20)
+    while true {
+      do throws(SandboxError) {
+        return try SandboxSession(host: host, executable: program)
+      } catch {
+        let isFull = error == .namespaceRefused(step: .network, .noSpace)
+        guard isFull, ContinuousClock.now < deadline else { throw error }
+      }
+      usleep(10_000)
     }
   }
 

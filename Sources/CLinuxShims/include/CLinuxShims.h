@@ -23,6 +23,10 @@ ptrdiff_t portproof_find(const void *bytes, size_t count, const void *needle, si
 int portproof_unshare_user(void);
 int portproof_unshare_network(void);
 
+/// `setns(2)`: has the thread enter the network namespace of a file of `/proc/PID/ns`.
+/// Returns 0 or an errno.
+int portproof_enter_network(int descriptor);
+
 /// Asks the kernel to kill this process when its parent dies. Returns 0 or an errno.
 int portproof_die_with_parent(void);
 
