@@ -127,8 +127,8 @@ let package = Package(
     .testTarget(
       name: "TalosFrontendTests",
       dependencies: [
-        "Addresses", "Diagnostics", "Documents", "NftablesFrontend", "Proof", "Rulesets",
-        "TalosFrontend", "TestSupport",
+        "Addresses", "Diagnostics", "NftablesFrontend", "Outcomes", "Proof", "Rulesets",
+        "Scenarios", "TalosFrontend", "TestSupport",
       ]),
     .testTarget(
       name: "ScenariosTests",
