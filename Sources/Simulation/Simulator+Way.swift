@@ -252,12 +252,6 @@ extension Simulator {
     if way.environments.contains(where: { $0.mayDiffer(8, 40) }) {
       return way.ended(.unknown, program.reasons[Int(fixedReasons.altered)])
     }
-    // What the route made for it was looked up for other addresses.
-    if way.environments.contains(where: {
-      !$0.flags.isDisjoint(with: [.addressesWritten, .sourceMapped])
-    }) {
-      return way.ended(.unknown, program.reasons[Int(fixedReasons.translated)])
-    }
     let spoilt = way.environments.filter { $0.flags.contains(.headerSumSpoilt) }
     if !spoilt.isEmpty {
       let isCertain = spoilt.count == way.environments.count
