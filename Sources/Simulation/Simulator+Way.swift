@@ -46,7 +46,15 @@ extension Simulator {
             ? true : keepsConnections || original.frame == nil ? nil : false
         case .drop, .reject: way.isConfirmed
         }
-      settle(original, way.environments, passed: passed)
+      var environments = way.environments
+      if report.verdict == .unknown, program.hasTranslations {
+        // The hooks that it was not followed to may have translated it.
+        for index in environments.indices {
+          environments[index].flags.insert(.sourceTranslated)
+          if !way.isTracked { environments[index].flags.insert(.destinationTranslated) }
+        }
+      }
+      settle(original, environments, passed: passed)
     }
     switch report.verdict {
     // It may have gone on, through any chain.
