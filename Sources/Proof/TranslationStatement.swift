@@ -60,6 +60,17 @@ extension RulesetWalk {
       }
       aimed = others.map { Aimed(state: $0) }
     }
+    if translation.kind == .redirect, run.context.hook != .output, run.context.family == .ipv6 {
+      aimed = aimed.flatMap { packets in
+        let (near, others) = dividedByReach(packets.state, register)
+        for state in near {
+          finish(
+            state, .unknown("a redirection to an address of the same reach, if there is one"),
+            run.location, &collector, register)
+        }
+        return others.map { Aimed(state: $0) }
+      }
+    }
     aimed = aimed.flatMap { aim($0, translation, addresses, isPort: false, &run, &register) }
     aimed = aimed.flatMap { aim($0, translation, ports, isPort: true, &run, &register) }
     for packets in aimed {
@@ -253,6 +264,25 @@ extension RulesetWalk {
         domain: register.domain(of: .transportProtocol, in: family)),
       Constraint(
         .transportWord0, versions, domain: register.domain(of: .transportWord0, in: family)),
+    ])
+    return (inside.map { [state.with($0)] } ?? [], others.map { state.with($0) })
+  }
+
+  /// The IPv6 packets to an address that is not of global reach, and the others.
+  ///
+  /// They are redirected to an address of the same reach that the device has, and dropped where it
+  /// has none. Source: net/netfilter/nf_nat_redirect.c, `nf_nat_redirect_ipv6`.
+  private func dividedByReach(
+    _ state: PacketState, _ register: DimensionRegister
+  ) -> (near: [PacketState], others: [PacketState]) {
+    // ::1, fe80::/10 and fec0::/10, and groups, of which those of wide reach are not told apart.
+    let near = IntervalSet([
+      Interval(1), Interval(0xFE80 << 112, 0xFEFF << 112 | (1 << 112) - 1),
+      Interval(0xFF << 120, .max),
+    ])
+    let (inside, others) = state.cube.split(by: [
+      Constraint(
+        .destinationAddress, near, domain: register.domain(of: .destinationAddress, in: .ipv6))
     ])
     return (inside.map { [state.with($0)] } ?? [], others.map { state.with($0) })
   }

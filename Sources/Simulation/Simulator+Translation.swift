@@ -185,7 +185,7 @@ extension Simulator {
     let transport = TransportProtocol(rawValue: current.transport)
     let hasPorts = transport.hasPorts
     // What an identifier is mapped to, and ports of other protocols, are not followed; nor are those
-    // of DCCP, which Linux 6.17 no longer knows.
+    // of DCCP, which newer kernels do not know.
     if range.ports != nil, !hasPorts, current.isEcho { return false }
     if range.ports != nil, transport == .dccp { return false }
     var chosen = current

@@ -443,8 +443,8 @@ extension Simulator {
 
   /// Whether it depends on more than is read here if a packet has a flow that can be counted.
   ///
-  /// Some versions of GRE have none, tracking reads IPv6 extension headers in its own way, and since
-  /// Linux 6.17 it does not know the ports of DCCP, which have to be there before.
+  /// Some versions of GRE have none, tracking reads IPv6 extension headers in its own way, and the
+  /// ports of DCCP, without which there is no flow, are none to newer kernels (seen with Linux 6.18).
   private func mayLackFlow(_ packet: borrowing Packet) -> Bool {
     let layout = packet.layout
     return layout.transport == TransportProtocol.gre.rawValue

@@ -46,7 +46,15 @@ extension Simulator {
             ? true : keepsConnections || original.frame == nil ? nil : false
         case .drop, .reject: way.isConfirmed
         }
-      settle(original, way.environments, passed: passed)
+      var environments = way.environments
+      if report.verdict == .unknown, program.hasTranslations {
+        // The hooks that it was not followed to may have translated it.
+        for index in environments.indices {
+          environments[index].flags.insert(.sourceTranslated)
+          if !way.isTracked { environments[index].flags.insert(.destinationTranslated) }
+        }
+      }
+      settle(original, environments, passed: passed)
     }
     switch report.verdict {
     // It may have gone on, through any chain.
@@ -251,12 +259,6 @@ extension Simulator {
     }
     if way.environments.contains(where: { $0.mayDiffer(8, 40) }) {
       return way.ended(.unknown, program.reasons[Int(fixedReasons.altered)])
-    }
-    // What the route made for it was looked up for other addresses.
-    if way.environments.contains(where: {
-      !$0.flags.isDisjoint(with: [.addressesWritten, .sourceMapped])
-    }) {
-      return way.ended(.unknown, program.reasons[Int(fixedReasons.translated)])
     }
     let spoilt = way.environments.filter { $0.flags.contains(.headerSumSpoilt) }
     if !spoilt.isEmpty {

@@ -149,11 +149,16 @@ extension RulesetGenerator {
   mutating func concatenation(
     _ first: RuleField, _ fields: [(Int, RuleField)]
   ) -> [RuleField]? {
-    let others = fields.filter { $0.1.isKey && $0.1.text != first.text && $0.1.transport != .none }
-    guard !others.isEmpty, first.transport != .none else { return nil }
+    // Beside plain numbers nft lists wrong constants, about which nothing can be said.
+    let takesNumbers = draw.chance(10)
+    let others = fields.filter {
+      $0.1.isKey && $0.1.text != first.text && $0.1.transport != .none
+        && (takesNumbers || !$0.1.kind.isNumber)
+    }
+    guard !others.isEmpty, first.transport != .none, takesNumbers || !first.kind.isNumber else {
+      return nil
+    }
     var parts = [first]
-    // Of plain numbers beside others nft lists wrong constants as often as not.
-    if case .number = first.kind, draw.chance(75) { return nil }
     for _ in 0..<draw.number(1...2) {
       let next = draw.pick(weighted: others)
       if !parts.contains(where: { $0.text == next.text }) { parts.append(next) }

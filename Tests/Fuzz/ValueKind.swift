@@ -27,6 +27,11 @@ enum ValueKind: Hashable {
     }
   }
 
+  /// Whether the values are plain numbers, whose type says nothing of their width.
+  var isNumber: Bool {
+    if case .number = self { true } else { false }
+  }
+
   /// Whether the values can be compared by size, put into ranges and masked.
   var isOrdered: Bool {
     switch self {

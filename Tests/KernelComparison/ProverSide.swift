@@ -62,8 +62,6 @@ struct ProverSide: ~Copyable {
     case .local: first = .output
     }
     let fresh = freshState(transport, packet.bytes, layout)
-    // What is sent to a group is not redirected; the prover is about connections, which it is not.
-    let isGroup = packet.bytes[layout.isIPv4 ? 16 : 24] >= (layout.isIPv4 ? 0xE0 : 0xFF)
     var questions: [Question] = []
     for hook in hooks where hook == first || Bool.random(using: &random) {
       let state = hook == first ? fresh ?? state(&random) : state(&random)
@@ -103,7 +101,7 @@ struct ProverSide: ~Copyable {
             family: layout.family, hook: hook, bytes: packet.bytes, inputName: input,
             outputName: output, connectionState: UInt128(state.bit), ethernet: ethernet),
           simulated: simulated.verdict,
-          isFirst: hook == first && hook == .prerouting && knowsNoConnection && !isGroup,
+          isFirst: hook == first && hook == .prerouting && knowsNoConnection,
           kernelState: fresh.map { UInt128($0.bit) }))
     }
     return questions
