@@ -65,13 +65,17 @@ package struct DiagnosticRenderer: Sendable {
         arrow: index == 0 ? "-->" : ":::")
     }
     let indent = String(repeating: " ", count: labels.isEmpty ? 2 : gutter + 1)
-    for note in diagnostic.notes {
-      text += indent + style.styled("= ", .frame) + "note: \(note)\n"
-    }
-    if let help = diagnostic.help {
-      text += indent + style.styled("= ", .frame) + "help: \(help)\n"
-    }
+    for note in diagnostic.notes { text += remark("note", note, indent) }
+    if let help = diagnostic.help { text += remark("help", help, indent) }
     return text
+  }
+
+  /// A remark, whose further lines stand under its first.
+  private func remark(_ word: String, _ text: String, _ indent: String) -> String {
+    let margin = "\n" + indent + String(repeating: " ", count: word.count + 4)
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+      .joined(separator: margin)
+    return indent + style.styled("= ", .frame) + "\(word): \(lines)\n"
   }
 
   /// How wide the column of line numbers must be for all of `spans`.
