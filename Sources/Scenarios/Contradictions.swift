@@ -112,21 +112,34 @@ extension Resolver {
 
   private func contradicts(_ one: Claim, _ other: Claim) -> Bool {
     guard one.flow.state == other.flow.state, one.flow.span != other.flow.span,
-      inputsMeet(one.flow, other.flow), portsMeet(one.flow, other.flow)
+      portsMeet(one.flow, other.flow)
     else { return false }
     let families = one.flow.families.intersection(other.flow.families)
     return families.contains { family in
       let sources = one.sources[family].intersection(other.sources[family])
       let destinations = one.destinations[family].intersection(other.destinations[family])
-      guard servicesMeet(one.flow, other.flow, family) else { return false }
+      guard servicesMeet(one.flow, other.flow, family),
+        inputsMeet(one.flow, other.flow, AddressSet(family, destinations))
+      else { return false }
       return !sources.isEmpty && !destinations.isEmpty
         && !isOneHost(sources, destinations, hosts, family)
     }
   }
 
-  private func inputsMeet(_ one: Flow, _ other: Flow) -> Bool {
-    guard let a = one.inputInterface, let b = other.inputInterface else { return true }
-    return a == b
+  /// Whether packets of both lines may come in by one interface of a destination.
+  ///
+  /// A line without `in` is about the interface that the destination's host names, if it names one.
+  private func inputsMeet(_ one: Flow, _ other: Flow, _ destinations: AddressSet) -> Bool {
+    switch (one.inputInterface, other.inputInterface) {
+    case (nil, nil): return true
+    case (let a?, let b?): return a == b
+    case (let named?, nil), (nil, let named?):
+      let elsewhere = interfaces.filter { $0.interface != named }
+        .reduce(AddressSet.empty) { $0.union($1.addresses) }
+      let there = interfaces.filter { $0.interface == named }
+        .reduce(AddressSet.empty) { $0.union($1.addresses) }
+      return !destinations.isSubset(of: elsewhere.subtracting(there))
+    }
   }
 
   private func portsMeet(_ one: Flow, _ other: Flow) -> Bool {

@@ -51,6 +51,8 @@ struct Resolver {
 
   // What lines are made of.
   var hosts: [AddressSet] = []
+  /// The interfaces that hosts name, once names are known.
+  var interfaces: [InterfaceAssignment] = []
   var flows: [Flow] = []
   var claims: [Claim] = []
   var lineCounts: [String: Int] = [:]
@@ -89,6 +91,7 @@ struct Resolver {
         _ = services(named: declaration.name)
       }
     }
+    interfaces = plan.interfaces
     hosts = (plan.hosts.map(\.addresses) + [selfAddresses]).filter { host in
       IPFamily.allCases.contains { !host[$0].isEmpty && host[$0].onlyValue == nil }
     }

@@ -339,6 +339,17 @@ struct ContradictionTests {
     #expect(Reading("\(Self.allow)\n\(line)\n").rendered == "")
   }
 
+  @Test(arguments: [("eth0", true), ("eth1", false)])
+  func `are about the interface that the host names`(name: String, isContradiction: Bool) {
+    let text = """
+      host web = 10.1.0.1 iface eth0
+      10.0.0.1 -> web 22 tcp expect allow
+      10.0.0.0/24 -> web 22 tcp expect deny in \(name)
+
+      """
+    #expect(Reading(text).codes == (isContradiction ? ["scenario.contradiction"] : []))
+  }
+
   @Test(arguments: [
     ("deny", "drop", false), ("deny", "reject", false), ("drop", "reject", true),
     ("reject", "reject with no-route", false),
