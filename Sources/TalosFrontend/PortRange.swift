@@ -17,3 +17,8 @@ extension PortRange: CustomStringConvertible {
   /// `lower-upper`, for single ports too, as Talos' messages have it.
   package var description: String { "\(lower)-\(upper)" }
 }
+
+extension PortRange {
+  /// The range as documents write it: `443`, `2379-2380`.
+  package var text: String { lower == upper ? "\(lower)" : "\(self)" }
+}

@@ -110,3 +110,14 @@ package enum TalosReader {
     return diagnostics
   }
 }
+
+extension TalosReader {
+  /// What a node loads of a configuration that is already read.
+  package static func ruleset(
+    of configuration: MachineConfiguration, options: Options
+  ) -> Ruleset {
+    let chains = FirewallChains(version: options.version, nodeAddresses: options.nodeAddresses)
+      .chains(of: configuration)
+    return ChainLowering(options.version).ruleset(of: chains)
+  }
+}
