@@ -30,6 +30,8 @@ struct CheckCommand {
     var rulesets: [String: Ruleset]
     /// What the rulesets were read from, by the same names.
     var originals: [String: [UInt8]] = [:]
+    /// What of them was read from machine configurations of Talos, by the same names.
+    var talosFirewalls: [String: TalosFirewall] = [:]
     var sources: SourceMap
   }
 
@@ -62,10 +64,14 @@ struct CheckCommand {
     do throws(Stop) {
       try watchForInterruption()
       let question = try question(&sources, properties: &run.properties)
+      for finding in TalosLinting.findings(for: question) {
+        console.say(finding, sources: sources)
+      }
       run.claims = prove(question) { Interruption.isRequested }
       if Interruption.isRequested {
         throw Stop(status: .interrupted, reason: "interrupted")
       }
+      RemedyStep(question).run(&run.claims) { Interruption.isRequested }
       if arguments.has(.replay) {
         let step = ReplayStep(arguments: arguments, console: console, replay: replay)
         run.replay = step.run(question, &run.claims)
@@ -111,7 +117,8 @@ struct CheckCommand {
           value: firewall.path.map { "\(firewall.kind) \($0)" } ?? firewall.kind))
     }
     return Question(
-      plan: plan, rulesets: rulesets, originals: loading.originals, sources: sources)
+      plan: plan, rulesets: rulesets, originals: loading.originals,
+      talosFirewalls: loading.talosFirewalls, sources: sources)
   }
 
   /// Keeps the lines that `--only` asks for; nothing to check is an error, not a success.

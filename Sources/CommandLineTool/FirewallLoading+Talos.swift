@@ -43,6 +43,10 @@ struct TalosQuestion: Hashable {
   var version = TalosVersion.standard
   var nodeAddresses = NodeAddresses.notKnown
 
+  var options: TalosReader.Options {
+    TalosReader.Options(version: version, nodeAddresses: nodeAddresses)
+  }
+
   /// Takes what stands after `with`.
   ///
   /// - Throws: ``Stop`` where a version is none, which has been told.
@@ -95,13 +99,15 @@ extension FirewallLoading {
     let key = "talos:\(question.files.map(\.path)) \(question.version) \(question.nodeAddresses)"
     if let reading = read[key] { return reading }
     let reading = try machineConfiguration(question, sources: &sources)
-    guard let ruleset = reading.ruleset else {
+    guard let ruleset = reading.ruleset, let configuration = reading.configuration else {
       throw Stop(
         status: .unusable,
         reason: "cannot make sense of '\(question.files.first?.path ?? "")'")
     }
+    let firewall = TalosFirewall(
+      configuration: configuration, options: question.options, files: question.files.map(\.path))
     let made = Reading(
-      ruleset: ruleset, original: Array(RulesetPrinter().text(of: ruleset).utf8))
+      ruleset: ruleset, original: Array(RulesetPrinter().text(of: ruleset).utf8), talos: firewall)
     read[key] = made
     return made
   }
@@ -123,8 +129,7 @@ extension FirewallLoading {
     }
     let reading = TalosReader.read(
       files,
-      options: TalosReader.Options(
-        version: question.version, nodeAddresses: question.nodeAddresses), sources: &sources)
+      options: question.options, sources: &sources)
     for diagnostic in reading.diagnostics { console.say(diagnostic, sources: sources) }
     return reading
   }

@@ -13,11 +13,14 @@ struct FirewallLoading {
   /// What the rulesets were read from, by the names of their declarations: nft commands, or a
   /// listing in JSON.
   private(set) var originals: [String: [UInt8]] = [:]
+  /// What of them was read from machine configurations of Talos, by the same names.
+  private(set) var talosFirewalls: [String: TalosFirewall] = [:]
 
   /// A ruleset and what it was read from.
   struct Reading {
     var ruleset: Ruleset
     var original: [UInt8]
+    var talos: TalosFirewall?
   }
 
   init(console: Console) { self.console = console }
@@ -78,6 +81,7 @@ struct FirewallLoading {
         let reading = try reading(of: declaration, on: plan.hosts, sources: &sources)
         rulesets[declaration.name] = reading.ruleset
         originals[declaration.name] = reading.original
+        talosFirewalls[declaration.name] = reading.talos
       } catch {
         stop = stop ?? error
       }

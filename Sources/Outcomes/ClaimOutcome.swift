@@ -60,6 +60,9 @@ package struct ClaimOutcome: Hashable, Sendable {
   package var assumptions: [String]
   /// What the reader can do.
   package var hint: String?
+  /// A change of the firewall's own files that was proved to make the line hold, in their language;
+  /// several lines.
+  package var remedy: String?
   package var evidence: Evidence
   /// How long the answer took, in seconds.
   package var seconds: Double
@@ -81,7 +84,7 @@ package struct ClaimOutcome: Hashable, Sendable {
     because: String? = nil, status: Status, expected: String, observed: Observed, code: String,
     message: String, counterexample: PacketDescription? = nil, decidedBy: RuleCitation? = nil,
     trace: [TraceStep] = [], reasons: [String] = [], assumptions: [String] = [],
-    hint: String? = nil, evidence: Evidence = Evidence(), seconds: Double = 0
+    hint: String? = nil, remedy: String? = nil, evidence: Evidence = Evidence(), seconds: Double = 0
   ) {
     self.id = id
     self.suite = suite
@@ -104,6 +107,7 @@ package struct ClaimOutcome: Hashable, Sendable {
     self.reasons = reasons
     self.assumptions = assumptions
     self.hint = hint
+    self.remedy = remedy
     self.evidence = evidence
     self.seconds = seconds
   }

@@ -36,6 +36,14 @@ struct ClaimText {
       let hint = visible(hint)
       text += String(repeating: " ", count: gutter) + style.styled("help:", .note) + " \(hint)\n"
     }
+    if let remedy = claim.remedy {
+      let lines = remedy.split(separator: "\n", omittingEmptySubsequences: false).map {
+        visible(String($0))
+      }
+      let margin = "\n" + String(repeating: " ", count: gutter + 8)
+      text += String(repeating: " ", count: gutter) + style.styled("remedy:", .note)
+      text += " " + lines.joined(separator: margin) + "\n"
+    }
     return text
   }
 

@@ -73,6 +73,7 @@ package enum JSONReport {
     writer.strings("reasons", claim.reasons)
     writer.optional("because", claim.because)
     writer.optional("help", claim.hint)
+    writer.optional("remedy", claim.remedy)
     writer.strings("tags", claim.tags)
     writer.array("trace") { trace in
       for step in claim.trace {
