@@ -162,7 +162,7 @@ let package = Package(
       name: "ScenarioPacksTests",
       dependencies: [
         "Addresses", "Diagnostics", "LinuxKernel", "NftablesFrontend", "Outcomes", "Proof",
-        "Rulesets", "Scenarios", "portproof",
+        "Rulesets", "Scenarios", "TalosFrontend", "portproof",
       ]),
     .testTarget(name: "ReportsTests", dependencies: ["Diagnostics", "Outcomes", "Reports"]),
   ],

@@ -6,6 +6,7 @@ import Outcomes
 import Proof
 import Rulesets
 import Scenarios
+import TalosFrontend
 import Testing
 
 /// The scenario packs that are shipped, found from this file.
@@ -46,8 +47,10 @@ enum Pack {
     var sources: SourceMap
     /// The scenario files and rulesets that were read, as paths from the folder of the packs.
     var used: Set<String>
-    /// The rulesets of the firewalls, by their names.
+    /// The listings of the firewalls that are read from one, by their names.
     var paths: [String: String]
+    /// The rulesets of all firewalls, by their names.
+    var rulesets: [String: Ruleset]
     var prover: Prover
 
     /// The outcomes of all lines.
@@ -70,26 +73,57 @@ enum Pack {
     let known = try #require(plan)
     var firewalls: [Firewall] = []
     var paths: [String: String] = [:]
+    var rulesets: [String: Ruleset] = [:]
     for declaration in known.firewalls {
       let span = try #require(declaration.pathSpan)
       let place = (sources[span.file].name as NSString).deletingLastPathComponent
-      let file = normalised("\(place)/\(try #require(declaration.path))")
-      used.insert(file)
-      paths[declaration.name] = file
-      let reading = NftablesReader.read(
-        Array(text(file).utf8), name: file, sources: &sources)
-      #expect(reading.diagnostics.isEmpty, "\(reading.diagnostics)")
+      let files = ([try #require(declaration.path)] + declaration.patches)
+        .map { normalised("\(place)/\($0)") }
+      used.formUnion(files)
+      let ruleset: Ruleset
+      if declaration.kind == "talos" {
+        ruleset = try documents(files, of: declaration, &sources)
+      } else {
+        paths[declaration.name] = files[0]
+        let reading = NftablesReader.read(
+          Array(text(files[0]).utf8), name: files[0], sources: &sources)
+        #expect(reading.diagnostics.isEmpty, "\(reading.diagnostics)")
+        ruleset = try #require(reading.ruleset)
+      }
+      rulesets[declaration.name] = ruleset
       firewalls.append(
         Firewall(
-          name: declaration.name, ruleset: try #require(reading.ruleset),
-          placement: declaration.placement))
+          name: declaration.name, ruleset: ruleset, placement: declaration.placement,
+          trustedInterfaces: FirewallKind(rawValue: declaration.kind)?.trustedInterfaces ?? []))
     }
     return Reading(
-      plan: known, sources: sources, used: used, paths: paths,
+      plan: known, sources: sources, used: used, paths: paths, rulesets: rulesets,
       prover: Prover(
         firewalls: firewalls, interfaces: known.interfaces,
         hosts: known.hosts.map(\.addresses)))
   }
+
+  /// What Talos makes of documents on the hosts that a firewall stands on.
+  private static func documents(
+    _ files: [String], of declaration: FirewallDeclaration, _ sources: inout SourceMap
+  ) throws -> Ruleset {
+    guard case .on(let placed) = declaration.placement else { throw Unexpected() }
+    let addresses = IPFamily.allCases.flatMap { family in
+      placed[family].intervals.flatMap { interval in
+        (interval.lower...interval.upper).map { IPAddress(family, rawValue: $0) }
+      }
+    }
+    var options = TalosReader.Options(nodeAddresses: .known(addresses))
+    for case .text(let text) in declaration.options.filter({ $0.name == "version" }).map(\.value) {
+      options.version = try #require(TalosVersion(text))
+    }
+    let reading = TalosReader.read(
+      files.map { ($0, Array(text($0).utf8)) }, options: options, sources: &sources)
+    #expect(reading.diagnostics.isEmpty, "\(reading.diagnostics)")
+    return try #require(reading.ruleset)
+  }
+
+  struct Unexpected: Error {}
 
   /// The program, beside the one that runs the tests.
   static func program() throws -> String {
@@ -104,5 +138,14 @@ enum Pack {
       if part == "..", !parts.isEmpty { parts.removeLast() } else { parts.append(part) }
     }
     return parts.joined(separator: "/")
+  }
+}
+
+extension FirewallDeclaration {
+  /// The files that change the first one.
+  fileprivate var patches: [String] {
+    options.compactMap { option in
+      if option.name == "patch", case .text(let path) = option.value { path } else { nil }
+    }
   }
 }

@@ -123,7 +123,7 @@ struct ReadmeTests {
 
   @Test func `names files that are there`() throws {
     let readme = try Self.lines().joined(separator: "\n")
-    for match in readme.matches(of: /Scenarios\/[a-z\/.-]+\.(scn|json|nft)/) {
+    for match in readme.matches(of: /Scenarios\/[a-z\/.-]+\.(scn|json|nft|yaml)/) {
       #expect(FileManager.default.fileExists(atPath: Pack.root.path + "/\(match.0)"), "\(match.0)")
     }
     for pack in Pack.entries where !pack.contains("/bad/") {
