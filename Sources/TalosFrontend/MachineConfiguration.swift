@@ -42,6 +42,13 @@ package struct MachineConfiguration: Hashable, Sendable {
   package enum DefaultAction: String, Hashable, Sendable, CaseIterable {
     case accept
     case block
+
+    /// The document that says so, as Talos itself writes it.
+    ///
+    /// Source: pkg/machinery/config/types/network/testdata/defaultactionconfig.yaml.
+    package var yaml: String {
+      "apiVersion: v1alpha1\nkind: NetworkDefaultActionConfig\ningress: \(rawValue)"
+    }
   }
 
   package struct DefaultActionDocument: Hashable, Sendable {
