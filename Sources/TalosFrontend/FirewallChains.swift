@@ -40,7 +40,7 @@ package struct FirewallChains: Sendable {
   private func ingress(_ configuration: MachineConfiguration) -> ChainSpecification {
     let blocks = configuration.action == .block
     var chain = ChainSpecification(
-      name: "ingress", hook: .input, priority: features.hasEarlyIngress ? -140 : 0,
+      name: "ingress", hook: .input, priority: features.ingressPriority,
       policy: blocks ? .drop : .accept)
     chain.rules = [trustedInterfaces(configuration)]
     if blocks || features.tracksInAcceptMode {
