@@ -21,8 +21,7 @@ private struct Case: Sendable, CustomTestStringConvertible {
       options: TalosReader.Options(version: version), sources: &sources)
     let configuration = try #require(reading.configuration, "\(reading.diagnostics)")
     return TalosLints.findings(
-      in: configuration, version: version, cluster: cluster,
-      ruleset: try #require(reading.ruleset))
+      in: configuration, options: TalosReader.Options(version: version), cluster: cluster)
   }
 }
 
