@@ -84,6 +84,10 @@ package struct MachineConfiguration: Hashable, Sendable {
     package var forwardsKubeDNS: Located<Bool>?
     /// `machine.network.kubespan.enabled`.
     package var isKubeSpanEnabled: Located<Bool>?
+    /// The first `machine.network.interfaces[].dhcpOptions.ipv6` that is true.
+    package var usesDHCPv6: Located<Bool>?
+    /// `cluster.proxy.disabled`.
+    package var isKubeProxyDisabled: Located<Bool>?
     package var span: SourceSpan
 
     package init(span: SourceSpan) { self.span = span }
