@@ -64,7 +64,9 @@ extension FirewallLoading {
       question.options.node = .standing(
         standing.reduce(placed) { $0.union($1.addresses) })
       if standing.count > 1 {
-        let names = standing.map(\.name).joined(separator: ", ")
+        let names =
+          standing.prefix(4).map(\.name).joined(separator: ", ")
+          + (standing.count > 4 ? " and \(standing.count - 4) more" : "")
         console.say(
           Diagnostic(
             "talos.one-node", .warning,
