@@ -108,6 +108,29 @@ struct DerivedScenarioTests {
     }
   }
 
+  @Test func `name the ports that a version finds`() throws {
+    func text(_ ports: String) throws -> String {
+      try fixtures(["block", "kubelet"]).replacing("- 10250", with: ports)
+    }
+    let pair = try DerivedCheck(
+      text("- 50000\n    - 50001"), "1.7.5", node: ["172.20.0.2"])
+    pair.expectTruth("a pair")
+    #expect(pair.derived.gaps == [])
+    #expect(pair.derived.text.contains("service kubelet = 50000 tcp "))
+    #expect(pair.derived.text.contains("the kernel does not find port 50001"))
+
+    let triple = try DerivedCheck(
+      text("- 50000\n    - 50001\n    - 50003"), "1.7.5", node: ["172.20.0.2"])
+    triple.expectTruth("a triple")
+    #expect(triple.derived.gaps.count == 1 && triple.derived.gaps[0].contains("may not find"))
+    #expect(triple.derived.text.contains("service kubelet = 50000, 50003 tcp "))
+
+    let newer = try DerivedCheck(
+      text("- 50000\n    - 50001"), "1.7.6", node: ["172.20.0.2"])
+    newer.expectTruth("a newer version")
+    #expect(newer.derived.text.contains("service kubelet = 50000-50001 tcp "))
+  }
+
   @Test func `have lines in their canonical form`() throws {
     let drawn = try DerivedCheck(
       fixtures(["control-plane", "dns-and-web"]), "1.13",
