@@ -49,7 +49,9 @@ struct DeriveCommand {
       throw Diagnostic(
         "usage.nothing-to-derive", .error,
         "lines are derived from machine configurations of Talos, not from kind '\(word)'", at: nil,
-        help: "--from talos")
+        help: operand.kind == .talosChains
+          ? "a node's chains do not name their rules: take the configuration that they are made of"
+          : "--from talos")
     }
     var sources = SourceMap()
     let options = try WithOption.options(arguments.all(.with), for: operand, &sources)
