@@ -211,7 +211,8 @@ extension Rule {
         let protocols: [(number: UInt8, family: Guard)] = [(1, .ipv4), (58, .ipv6)]
         for (number, family) in protocols
         where match.left.guards.contains(.transport(number))
-          && !match.left.guards.contains(family) && tested.insert(number).inserted
+          && !match.left.guards.contains(where: { $0 == family || $0.isUnsure })
+          && tested.insert(number).inserted
         {
           rule.statements.append(
             .match(
