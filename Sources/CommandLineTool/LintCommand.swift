@@ -54,7 +54,9 @@ struct LintCommand {
         Diagnostic(
           "usage.nothing-to-lint", .error,
           "nothing is known to go wrong with firewalls of kind '\(kind)'", at: nil,
-          help: "lint reads scenario files, and machine configurations with --from talos"))
+          help: kind == FirewallKind.talosChains.rawValue
+            ? "what they are made of is linted with --from talos"
+            : "lint reads scenario files, and machine configurations with --from talos"))
     }
     var found: [Diagnostic.Severity: Int] = [:]
     for path in arguments.operands {
@@ -86,11 +88,10 @@ struct LintCommand {
     let loading = FirewallLoading(console: console)
     let question = try operand.question(options, loading, sources)
     let reading = try loading.machineConfiguration(question, sources: &sources)
-    guard let configuration = reading.configuration, let ruleset = reading.ruleset else {
+    guard let configuration = reading.configuration else {
       throw Stop(status: .unusable, reason: "cannot make sense of '\(path)'")
     }
-    return TalosLints.findings(
-      in: configuration, version: question.version, cluster: cluster, ruleset: ruleset)
+    return TalosLints.findings(in: configuration, options: question.options, cluster: cluster)
   }
 
   private func count(_ number: Int, _ word: String) -> String {

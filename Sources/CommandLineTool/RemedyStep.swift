@@ -86,16 +86,11 @@ struct RemedyStep {
   }
 
   private func candidates(for flow: Flow) -> [Candidate] {
-    let targets = flow.services.compactMap { service -> TalosRemedies.Target? in
-      guard case .ports(let transport, let ports) = service.kind,
-        [.tcp, .udp].contains(transport)
-      else { return nil }
-      let isName = service.name.utf8.allSatisfy { byte in
-        byte == UInt8(ascii: "-") || UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte
-      }
-      return TalosRemedies.Target(transport, ports, service: isName ? service.name : nil)
-    }
-    guard targets.count == flow.services.count else { return [] }
+    let targets = flow.services.flatMap { named(in: $0) }
+    // What no rule can let in needs no rule to keep it out.
+    let isNamed = flow.services.allSatisfy { $0.kind != .any && !named(in: $0).isEmpty }
+    guard flow.expectation != .allow || isNamed
+    else { return [] }
     var candidates = [Candidate(proposals: [])]
     for group in groups {
       let proposals = proposals(for: flow, targets, group)
@@ -109,6 +104,22 @@ struct RemedyStep {
     return candidates.enumerated()
       .sorted { ($0.element.size, $0.offset) < ($1.element.size, $1.offset) }
       .map(\.element)
+  }
+
+  /// The ports of a service that rules can name.
+  private func named(in service: Service) -> [TalosRemedies.Target] {
+    let isName = service.name.utf8.allSatisfy { byte in
+      byte == UInt8(ascii: "-") || UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte
+    }
+    let name = isName ? service.name : nil
+    switch service.kind {
+    case .ports(let transport, let ports):
+      return [.tcp, .udp].contains(transport)
+        ? [TalosRemedies.Target(transport, ports, service: name)] : []
+    case .any:
+      return [.tcp, .udp].map { TalosRemedies.Target($0, IntervalSet(bitWidth: 16)) }
+    case .transport, .icmp, .icmpv6: return []
+    }
   }
 
   private func proposals(

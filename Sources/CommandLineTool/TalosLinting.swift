@@ -15,7 +15,7 @@ enum TalosLinting {
     var seen: Set<[String]> = []
     for declaration in question.plan.firewalls {
       guard let firewall = question.talosFirewalls[declaration.name],
-        let ruleset = question.rulesets[declaration.name], seen.insert(firewall.files).inserted
+        seen.insert(firewall.files).inserted
       else { continue }
       var known = cluster
       // Where a configuration stands on one host only, that host does not need to reach itself.
@@ -25,9 +25,8 @@ enum TalosLinting {
       }
       let files = firewall.files.first.map { " \($0)" } ?? ""
       for var finding in TalosLints.findings(
-        in: firewall.configuration, version: firewall.options.version, cluster: known,
-        ruleset: ruleset) where finding.severity != .note
-      {
+        in: firewall.configuration, options: firewall.options, cluster: known)
+      where finding.severity != .note {
         finding.severity = .warning
         finding.notes = []
         finding.help = "`portproof lint --from talos\(files)` tells what to write"

@@ -188,11 +188,19 @@ package struct RulesetPrinter: Sendable {
   }
 }
 
+extension Guard {
+  /// Whether this is a guard, or may be it where the listing does not tell.
+  fileprivate func mayTest(_ family: Guard) -> Bool {
+    if case .possibly = self { true } else { self == family }
+  }
+}
+
 extension Rule {
   /// The rule with a test of the protocol before fields of ICMP that are read in both families.
   ///
   /// For `icmp type` alone nft tests the family too where a table has both; after
-  /// `meta l4proto icmp` it does not.
+  /// `meta l4proto icmp` it does not. Where a listing does not tell which it was, the rule is printed
+  /// as it was listed.
   fileprivate func withoutImpliedFamily(in family: Family) -> Rule {
     switch family {
     case .inet, .bridge, .netdev: break
@@ -211,7 +219,7 @@ extension Rule {
         let protocols: [(number: UInt8, family: Guard)] = [(1, .ipv4), (58, .ipv6)]
         for (number, family) in protocols
         where match.left.guards.contains(.transport(number))
-          && !match.left.guards.contains(where: { $0 == family || $0.isUnsure })
+          && !match.left.guards.contains(where: { $0.mayTest(family) })
           && tested.insert(number).inserted
         {
           rule.statements.append(

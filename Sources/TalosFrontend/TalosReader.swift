@@ -74,8 +74,7 @@ package enum TalosReader {
       return Reading(configuration: nil, chains: [], ruleset: nil, diagnostics: diagnostics)
     }
     let configuration = decoder.configuration
-    let chains = FirewallChains(version: options.version, nodeAddresses: options.nodeAddresses)
-      .chains(of: configuration)
+    let chains = chains(of: configuration, options: options)
     let lowering = ChainLowering(options.version)
     for refusal in lowering.refusals(of: chains) where refusal.chain == 0 {
       diagnostics.append(
@@ -112,12 +111,18 @@ package enum TalosReader {
 }
 
 extension TalosReader {
+  /// The chains that Talos wants of a configuration that is already read.
+  package static func chains(
+    of configuration: MachineConfiguration, options: Options
+  ) -> [ChainSpecification] {
+    FirewallChains(version: options.version, nodeAddresses: options.nodeAddresses)
+      .chains(of: configuration)
+  }
+
   /// What a node loads of a configuration that is already read.
   package static func ruleset(
     of configuration: MachineConfiguration, options: Options
   ) -> Ruleset {
-    let chains = FirewallChains(version: options.version, nodeAddresses: options.nodeAddresses)
-      .chains(of: configuration)
-    return ChainLowering(options.version).ruleset(of: chains)
+    ChainLowering(options.version).ruleset(of: chains(of: configuration, options: options))
   }
 }

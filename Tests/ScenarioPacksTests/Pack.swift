@@ -31,6 +31,9 @@ enum Pack {
     text(path).split(separator: "\n").contains { $0.hasPrefix("firewall ") }
   }
 
+  /// Whether a firewall of a file is read from documents.
+  static func hasDocuments(_ path: String) -> Bool { text(path).contains(" talos \"") }
+
   /// What a file says of its lines that do not hold: `# fails: ID CODE`.
   static func expectedFailures(_ path: String) -> [String: String] {
     var failures: [String: String] = [:]

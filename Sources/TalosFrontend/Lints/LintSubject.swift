@@ -1,6 +1,5 @@
 import Addresses
 import Diagnostics
-import Rulesets
 
 /// A machine configuration under examination, and the questions that several lints ask of it.
 struct LintSubject {
@@ -8,12 +7,12 @@ struct LintSubject {
   let version: TalosVersion
   let cluster: ClusterDescription
   /// What Talos makes of the configuration.
-  let ruleset: Ruleset
+  let chains: [ChainSpecification]
 
   var isBlocking: Bool { configuration.action == .block }
 
   /// Whether Talos makes any chain.
-  var hasFirewall: Bool { isBlocking || !configuration.rules.isEmpty }
+  var hasFirewall: Bool { !chains.isEmpty }
 
   /// The node's part in the cluster, if it can be told.
   ///

@@ -1,5 +1,4 @@
 import Diagnostics
-import Rulesets
 
 /// Until 1.13.8 the buffer of the netlink socket held the answers to some 270 messages: with more
 /// the node hangs while it boots.
@@ -19,7 +18,7 @@ enum ManyRules: Lint {
       subject.version < TalosVersion(1, 13, 9)
       || (subject.version >= TalosVersion(1, 14, 0, .alpha(0))
         && subject.version < TalosVersion(1, 14, 0, .candidate(1)))
-    let count = messageCount(of: subject.ruleset)
+    let count = ChainLowering(subject.version).messageCount(of: subject.chains)
     guard isBounded, count > margin else { return [] }
     let rules = subject.configuration.rules.count
     return [
@@ -32,20 +31,5 @@ enum ManyRules: Lint {
         help: "merge rules that have the same protocol and sources into one with several ports, "
           + "or use Talos 1.13.9 or newer")
     ]
-  }
-
-  /// A message for each rule, and two for each set that a rule brings: itself and its elements.
-  private static func messageCount(of ruleset: Ruleset) -> Int {
-    let rules = ruleset.tables.flatMap(\.chains).flatMap(\.rules)
-    return rules.reduce(0) { count, rule in
-      let sets = rule.statements.count { statement in
-        if case .match(let match) = statement, case .set(.anonymous) = match.right {
-          true
-        } else {
-          false
-        }
-      }
-      return count + 1 + 2 * sets
-    }
   }
 }

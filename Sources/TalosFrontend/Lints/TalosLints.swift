@@ -1,5 +1,4 @@
 package import Diagnostics
-package import Rulesets
 
 /// A check of a machine configuration: each in a file of its own in this folder.
 protocol Lint: SendableMetatype {
@@ -27,11 +26,12 @@ package enum TalosLints {
 
   /// What is wrong, or surprising, in the order of the places in the files, errors first.
   package static func findings(
-    in configuration: MachineConfiguration, version: TalosVersion,
-    cluster: ClusterDescription = ClusterDescription(), ruleset: Ruleset
+    in configuration: MachineConfiguration, options: TalosReader.Options,
+    cluster: ClusterDescription = ClusterDescription()
   ) -> [Diagnostic] {
     let subject = LintSubject(
-      configuration: configuration, version: version, cluster: cluster, ruleset: ruleset)
+      configuration: configuration, version: options.version, cluster: cluster,
+      chains: TalosReader.chains(of: configuration, options: options))
     guard subject.hasFirewall else { return [] }
     let found = all.flatMap { $0.findings(in: subject) }
     return found.enumerated()
