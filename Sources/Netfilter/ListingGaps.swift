@@ -17,7 +17,8 @@ enum ListingGaps {
   static func mayHideTests(in context: borrowing NftablesContext) -> Bool {
     guard context.outputCount <= largestWithBytecode else { return false }
     let marks = [
-      #""protocol": "ip"#, #""protocol": "icmp"#, #""protocol": "igmp"#, #"{"range": ["#,
+      #""protocol": "ip"#, #""protocol": "th""#, #""protocol": "icmp"#, #""protocol": "igmp"#,
+      #"{"range": ["#,
     ]
     for mark in marks where context.offset(of: mark, from: 0) != nil { return true }
     return false

@@ -15,6 +15,8 @@ struct NftBytecode {
     var etherType: UInt16?
     /// Whether a lower bound of one value and an upper bound of another follow each other.
     var joinsBounds = false
+    /// Protocols that are compared for equality by themselves.
+    var protocols: Set<ProtocolTest> = []
     /// The octets of headers of which bits are tested that do not lie side by side.
     var holedMasks: [(base: PayloadField.Base, octets: Range<Int>)] = []
 
@@ -25,6 +27,15 @@ struct NftBytecode {
         $0.base == field.base && $0.octets.contains(field.bitOffset / 8)
       }
     }
+  }
+
+  /// A comparison that nft leaves out of a listing before a field of a header that it takes for
+  /// that of the protocol.
+  enum ProtocolTest: Hashable {
+    /// `meta l4proto` is this number.
+    case transport(UInt8)
+    /// `ct protocol` or `ct l3proto` is this number.
+    case connection(ConnectionKey, UInt8)
   }
 
   private struct RuleName: Hashable {
@@ -95,6 +106,7 @@ private struct RuleReader {
     case "eq":
       bound = nil
       note(compared.last ?? "", equals: words)
+      if operand.count == 1, words.count == 5 { noteProtocol(operand[0], equals: words[4]) }
     default: bound = nil
     }
     operand = []
@@ -110,6 +122,26 @@ private struct RuleReader {
     else { return }
     // The register is printed as a number of the host, and holds what is in the frame.
     tests.etherType = UInt16(truncatingIfNeeded: value).bigEndian
+  }
+
+  /// `cmp eq reg 1 0x00000032` after `meta load l4proto => reg 1`.
+  private mutating func noteProtocol(_ load: String, equals value: Substring) {
+    guard let number = UInt32(value.dropFirst(2), radix: 16), let number = UInt8(exactly: number)
+    else { return }
+    let words = load.split(separator: " ")
+    guard words.count > 2, words[1] == "load" else { return }
+    switch (words[0], words[2]) {
+    case ("meta", "l4proto"): tests.protocols.insert(.transport(number))
+    case ("ct", "protocol"), ("ct", "l3protocol"):
+      // `ct load protocol => reg 1 , dir original`
+      let direction = words.last.flatMap { ConnectionKey.Direction(rawValue: String($0)) }
+      let isNetwork = words[2] == "l3protocol"
+      let key = ConnectionKey(
+        key: isNetwork ? .networkProtocol : .transportProtocol, direction: direction,
+        type: isNetwork ? .networkProtocol : .transportProtocol)
+      tests.protocols.insert(.connection(key, number))
+    default: break
+    }
   }
 
   /// `bitwise reg 1 = ( reg 1 & 0x000000eb ) ^ 0x00000000` after

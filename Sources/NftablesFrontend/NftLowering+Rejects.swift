@@ -31,13 +31,14 @@ extension NftLowering {
     case .ipv4: (key, value) = (.etherProtocol, 0x0800)
     case .ipv6: (key, value) = (.etherProtocol, 0x86DD)
     case .transport(let number): (key, value) = (.l4proto, UInt128(number))
-    case .icmpType, .icmpv6Type, .ethernetInput, .etherType, .possibly: return nil
+    case .icmpType, .icmpv6Type, .ethernetInput, .etherType, .possibly, .possiblyOfProtocol:
+      return nil
     }
     return .match(Match(.selector(Selector(.meta(key))), .equal, .value(value)))
   }
 
   /// Whether a statement leaves something behind, or passes by what others left.
-  private func hasEffects(_ statement: Statement) -> Bool {
+  func hasEffects(_ statement: Statement) -> Bool {
     switch statement {
     case .inert, .verdict, .object(.counter, _): false
     case .match(let match):
@@ -97,7 +98,8 @@ extension NftLowering {
     }
   }
 
-  private func readings(of statement: Statement) -> [Selector] {
+  /// The fields that a statement reads or writes.
+  func readings(of statement: Statement) -> [Selector] {
     switch statement {
     case .match(let match):
       if case .expression(let right) = match.right {

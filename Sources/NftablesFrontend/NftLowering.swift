@@ -446,7 +446,7 @@ struct NftLowering {
     statements.reserveCapacity(count(of: expressions))
     var children = document.children(of: expressions)
     while let child = children.next(in: document) { statements.append(statement(child)) }
-    statements = withRejectTestFirst(JoinedTests.doubted(in: statements))
+    statements = withRejectTestFirst(JoinedTests.doubted(in: withHiddenTests(statements)))
     return ruleTests?.joinsBounds == true ? BoundTests.doubted(in: statements) : statements
   }
 }

@@ -87,6 +87,11 @@ extension DimensionRegister {
         "whether a rule tests for \(family == .ipv4 ? "IPv4" : "IPv6") (\(rule))",
         domain: IntervalSet(bitWidth: 1), kind: .unknown)
       return [exactly(dimension, IntervalSet(0))]
+    case .possiblyOfProtocol(let rule):
+      let dimension = field(
+        "whether a rule tests for a protocol (\(rule))", domain: IntervalSet(bitWidth: 1),
+        kind: .unknown)
+      return [exactly(dimension, IntervalSet(0))]
     case .transport(let number):
       return [exactly(.transportProtocol, IntervalSet(UInt128(number)))]
     case .icmpType(let numbers), .icmpv6Type(let numbers):

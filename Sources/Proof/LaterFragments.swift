@@ -101,7 +101,8 @@ extension Guard {
   fileprivate var readsTransport: Bool {
     switch self {
     case .icmpType, .icmpv6Type: true
-    case .ipv4, .ipv6, .transport, .ethernetInput, .etherType, .possibly: false
+    case .ipv4, .ipv6, .transport, .ethernetInput, .etherType, .possibly, .possiblyOfProtocol:
+      false
     }
   }
 }

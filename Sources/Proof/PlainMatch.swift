@@ -26,7 +26,7 @@ extension Match {
         guard transport == nil else { return .none }
         transport = Interval(UInt128(number))
       case .possibly(let possible, _): if family != possible { return .none }
-      case .icmpType, .icmpv6Type, .ethernetInput, .etherType: return .none
+      case .icmpType, .icmpv6Type, .ethernetInput, .etherType, .possiblyOfProtocol: return .none
       }
     }
     let dimension: Dimension

@@ -146,7 +146,17 @@ extension Statement {
     case .verdict, .gate, .object(_, .named), .notrack, .inert, .duplicate, .diverts, .unmodelled:
       guards = []
     }
-    return guards.contains { if case .possibly = $0 { true } else { false } }
+    return guards.contains(where: \.isUnsure)
+  }
+}
+
+extension Guard {
+  /// Whether the guard may be there or not.
+  package var isUnsure: Bool {
+    switch self {
+    case .possibly, .possiblyOfProtocol: true
+    case .ipv4, .ipv6, .transport, .icmpType, .icmpv6Type, .ethernetInput, .etherType: false
+    }
   }
 }
 

@@ -55,6 +55,8 @@ package enum Guard: Hashable, Sendable {
   ///
   /// The number tells the rules of a ruleset apart, each of which tests it or does not.
   case possibly(IPFamily, rule: Int)
+  /// The packet may have to be of a protocol that the listing does not tell.
+  case possiblyOfProtocol(rule: Int)
 }
 
 /// How a number is meant, for printing and for its width.

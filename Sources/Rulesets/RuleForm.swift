@@ -46,13 +46,15 @@ extension [Statement] {
         case .ipv4: families.insert(.ipv4)
         case .ipv6: families.insert(.ipv6)
         case .transport(let number): transports.insert(number)
-        case .icmpType, .icmpv6Type, .ethernetInput, .etherType, .possibly, nil:
+        case .icmpType, .icmpv6Type, .ethernetInput, .etherType, .possibly, .possiblyOfProtocol,
+          nil:
           for condition in match.left.guards {
             switch condition {
             case .ipv4: families.insert(.ipv4)
             case .ipv6: families.insert(.ipv6)
             case .transport(let number): transports.insert(number)
-            case .icmpType, .icmpv6Type, .ethernetInput, .etherType, .possibly: continue
+            case .icmpType, .icmpv6Type, .ethernetInput, .etherType, .possibly, .possiblyOfProtocol:
+              continue
             }
           }
           others.append(Match(match.left.withoutPlainGuards, match.operator, match.right))
@@ -101,7 +103,8 @@ extension Expression {
       selector.requiring.removeAll { condition in
         switch condition {
         case .ipv4, .ipv6, .transport: true
-        case .icmpType, .icmpv6Type, .ethernetInput, .etherType, .possibly: false
+        case .icmpType, .icmpv6Type, .ethernetInput, .etherType, .possibly, .possiblyOfProtocol:
+          false
         }
       }
       return .selector(selector)

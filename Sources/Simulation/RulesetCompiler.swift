@@ -96,7 +96,7 @@ struct RulesetCompiler {
       case .transport(let number):
         emit(.requireTransport(number))
         continue
-      case .icmpType, .icmpv6Type, .ethernetInput, .etherType, .possibly: break
+      case .icmpType, .icmpv6Type, .ethernetInput, .etherType, .possibly, .possiblyOfProtocol: break
       }
       let index: Int
       if let known = program.guards.firstIndex(of: one) {

@@ -60,6 +60,7 @@ extension Simulator {
     case .possibly(let family, _):
       let holds = family == .ipv4 ? packet.layout.isIPv4 : packet.layout.family == .ipv6
       return holds ? .value(1) : .unknown(fixedReasons.listedAlike)
+    case .possiblyOfProtocol: return .unknown(fixedReasons.protocolNotListed)
     case .transport(let number):
       if environment.flags.contains(.packetUnknown) {
         return .unknownOrMissing(fixedReasons.altered)

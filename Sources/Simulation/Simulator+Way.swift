@@ -28,17 +28,23 @@ extension Simulator {
     isWholeWay = true
     defer { isWholeWay = false }
     var way = Way(environments: [Environment(mark: packet.mark)])
-    let report: PacketReport
+    let end: PacketReport
     let original = copy packet
     if packet.frame != nil {
-      report = arrival(of: packet, &way)
+      end = arrival(of: packet, &way)
     } else {
-      report = departure(of: packet, &way)
+      end = departure(of: packet, &way)
+    }
+    let report = way.doubt?.report ?? end
+    if let doubt = way.doubt {
+      // What rules after it kept of the packet is left to `disturb`.
+      state = doubt.state
+      trace.removeSubrange(min(doubt.traceCount, trace.count)...)
     }
     // What is not followed as far as to tracking may well have got there.
     if way.isTracked || report.verdict == .unknown {
-      let passed: Bool? =
-        switch report.verdict {
+      var passed: Bool? =
+        switch end.verdict {
         case .accept: keepsConnections || way.isConfirmed
         // What the host sends may come back by `lo`, and then counts as passed.
         case .unknown:
@@ -46,8 +52,9 @@ extension Simulator {
             ? true : keepsConnections || original.frame == nil ? nil : false
         case .drop, .reject: way.isConfirmed
         }
+      if way.doubt?.isBeforeConfirmation == true, passed == true { passed = nil }
       var environments = way.environments
-      if report.verdict == .unknown, program.hasTranslations {
+      if end.verdict == .unknown, program.hasTranslations {
         // The hooks that it was not followed to may have translated it.
         for index in environments.indices {
           environments[index].flags.insert(.sourceTranslated)
@@ -75,6 +82,17 @@ extension Simulator {
     var isTracked = false
     /// Whether the packet left the hook that enters its connection into the table.
     var isConfirmed = false
+    /// What is said of the packet where a hook lets it pass or not; it is followed on for what it
+    /// would leave behind.
+    var doubt: Doubt?
+
+    struct Doubt {
+      var report: PacketReport
+      var isBeforeConfirmation: Bool
+      /// What rules held, and how much was recorded, before it went on.
+      var state: RunState
+      var traceCount: Int
+    }
 
     func ended(
       _ verdict: PacketVerdict, _ because: String, at location: RuleLocation? = nil
@@ -115,7 +133,14 @@ extension Simulator {
       }
       return way.ended(answer.verdict, "rejected in \(hook.rawValue)", at: answer.decidedBy)
     case .unknown:
-      return way.ended(.unknown, answer.reason ?? "not known", at: answer.decidedBy)
+      let end = way.ended(.unknown, answer.reason ?? "not known", at: answer.decidedBy)
+      guard !ends.isIncomplete, !ends.accepting.isEmpty else { return end }
+      if way.doubt == nil {
+        way.doubt = Way.Doubt(
+          report: end, isBeforeConfirmation: !way.isConfirmed, state: state,
+          traceCount: trace.count)
+      }
+      return nil
     }
   }
 

@@ -164,6 +164,7 @@ struct FixedReasons: Sendable {
   let mark: Int32
   let translated: Int32
   let listedAlike: Int32
+  let protocolNotListed: Int32
 
   init(adding program: inout Program) {
     budget = program.reason("too many alternatives to follow")
@@ -184,6 +185,8 @@ struct FixedReasons: Sendable {
     translated = program.reason("its addresses were rewritten, and the new way is not followed")
     listedAlike = program.reason(
       "nft lists the rule alike whether it tests for IPv4 or IPv6 or does not")
+    protocolNotListed = program.reason(
+      "nft may have left a test of the protocol out of its listing")
     mark = program.reason("the mark was set to a value that is not known")
   }
 }

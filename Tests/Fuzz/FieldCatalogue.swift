@@ -159,6 +159,8 @@ enum FieldCatalogue {
     RuleField(text: "ct direction", kind: .connectionDirection, weight: 3, isKey: false),
     RuleField(text: "ct status", kind: .connectionStatus, weight: 4, isKey: false),
     RuleField(text: "ct mark", kind: .mark, weight: 6),
+    RuleField(text: "ct protocol", kind: .transport, weight: 2, isKey: false),
+    RuleField(text: "ct l3proto", kind: .networkProtocol, weight: 2, isKey: false),
     RuleField(
       text: "ct original ip saddr", kind: .ipv4, network: .ipv4, weight: 2, isKey: false),
     RuleField(

@@ -195,10 +195,6 @@ struct RulesetGenerator {
       if said.insert(field.text).inserted { clauses.append(match(field, fields, place)) }
     }
     if let end = end(theme, place, fields) { clauses.append(end) }
-    // What nft takes for the dependency of `th` it does not list.
-    if clauses.contains(where: { $0.names(anyOf: ["l4proto", "protocol", "nexthdr"]) }) {
-      clauses.removeAll { $0.names(anyOf: ["th", "@th"]) }
-    }
     if clauses.isEmpty { clauses.append(RulesetTree.Clause("counter")) }
     return clauses
   }

@@ -162,9 +162,12 @@ extension RulesetTree {
 }
 
 extension [RulesetTree.Clause] {
-  /// Masks on raw loads, and bounds after other bounds.
+  /// Masks on raw loads, bounds after other bounds, and protocols before fields of any protocol.
   fileprivate mutating func removeWhatListingsHide() {
-    removeAll { $0.isRawMask }
+    removeAll { $0.isRawMask || $0.text.contains("ct protocol") || $0.text.contains("ct l3proto") }
+    if contains(where: { $0.names(anyOf: ["l4proto", "protocol", "nexthdr"]) }) {
+      removeAll { $0.names(anyOf: ["th", "@th"]) }
+    }
     if let first = firstIndex(where: \.isBound) {
       self = Array(self[...first]) + self[(first + 1)...].filter { !$0.isBound }
     }

@@ -142,6 +142,65 @@ struct BytecodeTests {
   }
 
   @Test(arguments: [
+    ("meta l4proto 0 th dport 80 drop", "meta l4proto hopopt th dport 80 drop"),
+    ("meta l4proto esp th dport 80 drop", "meta l4proto esp th dport 80 drop"),
+    (
+      "meta l4proto esp th dport vmap { 80 : drop }", "meta l4proto esp th dport vmap { 80 : drop }"
+    ),
+    (
+      "iifname a meta l4proto esp th dport 80 drop",
+      #"meta l4proto esp iifname "a" th dport 80 drop"#
+    ),
+    ("meta l4proto esp counter th dport 80 drop", "meta l4proto esp counter th dport 80 drop"),
+    ("meta l4proto { esp, ah } th dport 80 drop", "meta l4proto { esp, ah } th dport 80 drop"),
+    ("meta l4proto tcp th dport 80 drop", "tcp dport 80 drop"),
+    ("ct protocol tcp th dport 80 drop", "ct protocol tcp th dport 80 drop"),
+    ("ct protocol tcp tcp dport 80 drop", "ct protocol tcp tcp dport 80 drop"),
+    ("ct l3proto ipv4 ip saddr 1.2.3.4 drop", "ct l3proto ipv4 ip saddr 1.2.3.4 drop"),
+    ("ct l3proto ipv4 drop", "ct l3proto ipv4 drop"),
+    ("th dport 80 drop", "th dport 80 drop"),
+  ])
+  func `tests of protocols that are not listed are put back`(rule: String, text: String) throws {
+    let ruleset = try LiveHost.ruleset(
+      after: "nft add table inet t; nft add chain inet t c; nft 'add rule inet t c \(rule)'")
+    let table = try #require(ruleset.tables.first)
+    let read = try #require(table.chains.first?.rules.first)
+    #expect(RulePrinter(table).text(of: read) == text)
+    #expect(read.unmodelled.isEmpty)
+  }
+
+  @Test(arguments: [
+    ("th dport 80 drop", false),
+    ("iifname a th dport . th sport { 80 . 81 } drop", false),
+    ("limit rate 1/second th dport 80 drop", false),
+    ("meta l4proto { tcp, udp } th dport 80 drop", true),
+    ("ip protocol esp th dport 80 drop", true),
+    ("ip saddr . meta l4proto . th dport { 1.2.3.4 . tcp . 80 } drop", true),
+    ("tcp dport 80 drop", true),
+    ("@th,8,8 80 drop", true),
+  ])
+  func `without it, a field of any protocol may have been that of one`(
+    rule: String, isKnown: Bool
+  ) throws {
+    let listing = try LiveHost.listing(
+      after: "nft add table inet t; nft add chain inet t c; nft 'add rule inet t c \(rule)'")
+    let ruleset = try LiveHost.ruleset(listing.json)
+    let read = try #require(ruleset.tables.first?.chains.first?.rules.first)
+    let guards = read.statements.flatMap { statement -> [Guard] in
+      if case .match(let match) = statement { match.left.guards } else { [] }
+    }
+    #expect((read.unmodelled.isEmpty && !guards.contains(where: \.isUnsure)) == isKnown)
+  }
+
+  @Test func `a test that is not listed and stands beside effects is not known`() throws {
+    let rule = "meta l4proto esp numgen inc mod 2 == 0 th dport 80 drop"
+    let ruleset = try LiveHost.ruleset(
+      after: "nft add table inet t; nft add chain inet t c; nft 'add rule inet t c \(rule)'")
+    let read = try #require(ruleset.tables.first?.chains.first?.rules.first)
+    #expect(read.unmodelled.count == 2)
+  }
+
+  @Test(arguments: [
     ("numgen inc mod 2 == 0 reject with icmpv6 type admin-prohibited", MetaKey.nfproto),
     ("numgen inc mod 2 == 0 meta mark 1 reject with icmp type host-unreachable", .nfproto),
     ("numgen inc mod 2 == 0 reject with tcp reset", .l4proto),

@@ -49,7 +49,7 @@ struct GuardTests {
     Case("inet", "esp spi", guards: [.transport(50)]),
     Case("inet", "ah spi", guards: [.transport(51)]),
     Case("inet", "comp cpi", guards: [.transport(108)]),
-    Case("inet", "th dport", guards: []),
+    Case("inet", "th dport", guards: [.possiblyOfProtocol(rule: 1)]),
     Case("inet", "ip ttl", guards: [.ipv4]),
     Case("ip", "ip ttl", guards: []),
     Case("netdev", "ip ttl", guards: [.ipv4]),

@@ -84,7 +84,8 @@ struct CanonicalRule: Equatable, CustomStringConvertible {
           if selector.isOfICMP { continue }
           requirements.insert(one == .ipv4 ? "ipv4" : one == .ipv6 ? "ipv6" : "\(one)")
         case .transport(let number): requirements.insert("transport \(number)")
-        case .icmpType, .icmpv6Type, .ethernetInput, .etherType: requirements.insert("\(one)")
+        case .icmpType, .icmpv6Type, .ethernetInput, .etherType, .possiblyOfProtocol:
+          requirements.insert("\(one)")
         }
       }
       return .selector(Selector(selector.field))
