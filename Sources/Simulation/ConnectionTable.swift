@@ -45,6 +45,7 @@ struct ConnectionTable: Sendable {
     /// Whether it is certain that the kernel has it, in this state.
     var isCertain = true
     var hasReply = false
+    /// Whether an end was translated; where `mapped` is not known, whether it may have been.
     var isSourceMapped = false
     var isDestinationMapped = false
     /// Nil for all but TCP.
@@ -127,13 +128,24 @@ struct ConnectionTable: Sendable {
       return connections[index].isCertain ? .reply(index) : .undecided
     }
     for index in blurred {
-      let known = connections[index].original
+      let connection = connections[index]
+      let known = connection.original
       guard known.transport == flow.transport, known.family == flow.family else { continue }
-      let fromServer = known.destination == flow.source && known.destinationPort == flow.sourcePort
-      let toClient = known.source == flow.destination && known.sourcePort == flow.destinationPort
-      // Where both ends were translated, an answer looks like neither.
-      let isBoth = connections[index].isSourceMapped && connections[index].isDestinationMapped
-      if fromServer || toClient || isBoth || flow.isEcho { return .undecided }
+      // An answer shows the end that was not translated; types and identifiers may differ anyway.
+      let fromServer =
+        known.destination == flow.source
+        && (flow.isEcho || known.destinationPort == flow.sourcePort)
+      let toClient =
+        known.source == flow.destination
+        && (flow.isEcho || known.sourcePort == flow.destinationPort)
+      let mayAnswer =
+        switch (connection.isSourceMapped, connection.isDestinationMapped) {
+        case (true, false): fromServer
+        case (false, true): toClient
+        // Where both ends may have been, it looks like neither.
+        case (true, true), (false, false): true
+        }
+      if mayAnswer { return .undecided }
     }
     return .unrelated
   }

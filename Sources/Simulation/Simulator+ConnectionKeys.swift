@@ -84,10 +84,13 @@ extension Simulator {
       // Besides the kernel's own marks, whether a connection counts as assured takes time.
       var known: UInt128 = 8
       if connection.hasReply || tracked.isReply { known |= 2 }
-      if connection.isSourceMapped { known |= 0x10 }
-      if connection.isDestinationMapped { known |= 0x20 }
       var unknownBits: UInt128 = 0x2584
-      if connection.mapped == nil { unknownBits |= 0x30 }
+      if connection.mapped == nil {
+        unknownBits |= 0x30
+      } else {
+        if connection.isSourceMapped { known |= 0x10 }
+        if connection.isDestinationMapped { known |= 0x20 }
+      }
       return .partial(known, unknown: unknownBits & ~known, fixedReasons.connectionKey)
     case .mark:
       if environment.flags.contains(.connectionMarkUnknown) { return unknown }

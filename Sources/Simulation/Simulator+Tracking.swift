@@ -375,8 +375,12 @@ extension Simulator {
         {
           connection.mark = nil
         }
-        if other.flags.contains(.sourceTranslated) { connection.isSourceMapped = true }
-        if other.flags.contains(.destinationTranslated) { connection.isDestinationMapped = true }
+        if !other.flags.isDisjoint(with: [.sourceMapped, .sourceTranslated]) {
+          connection.isSourceMapped = true
+        }
+        if !other.flags.isDisjoint(with: [.destinationMapped, .destinationTranslated]) {
+          connection.isDestinationMapped = true
+        }
         if other.flags.contains(.connectionChanged) { connection.isPlain = false }
       }
     }

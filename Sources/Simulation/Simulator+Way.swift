@@ -56,9 +56,12 @@ extension Simulator {
       var environments = way.environments
       if end.verdict == .unknown, program.hasTranslations {
         // The hooks that it was not followed to may have translated it.
+        let family = original.layout.family
+        let source = mayTranslate(at: [.input, .postrouting], family)
+        let destination = !way.isTracked && mayTranslate(at: [.prerouting, .output], family)
         for index in environments.indices {
-          environments[index].flags.insert(.sourceTranslated)
-          if !way.isTracked { environments[index].flags.insert(.destinationTranslated) }
+          if source { environments[index].flags.insert(.sourceTranslated) }
+          if destination { environments[index].flags.insert(.destinationTranslated) }
         }
       }
       settle(original, environments, passed: passed)
@@ -72,6 +75,22 @@ extension Simulator {
     case .accept: if keepsConnections { disturbByAnswer(to: original) }
     }
     return report
+  }
+
+  /// Whether a chain at one of the hooks may translate what begins a connection, or the kernel may
+  /// because others have.
+  private func mayTranslate(at hooks: [Hook], _ family: IPFamily) -> Bool {
+    hooks.contains { hook in
+      program.plan(hook, family).schedules.contains { schedule in
+        schedule.contains { entry in
+          switch entry {
+          case .chain(let chain, _): program.chains[Int(chain)].isNat
+          case .boundFlows: false
+          case .unboundFlows: !connections.isEmpty
+          }
+        }
+      }
+    }
   }
 
   /// What was found on the way so far.
