@@ -36,7 +36,8 @@ let package = Package(
     .target(
       name: "NftablesFrontend", dependencies: ["Addresses", "Diagnostics", "Documents", "Rulesets"]),
     .target(
-      name: "TalosFrontend", dependencies: ["Addresses", "Diagnostics", "Documents", "Rulesets"]),
+      name: "TalosFrontend",
+      dependencies: ["Addresses", "Diagnostics", "Documents", "Rulesets", "Scenarios"]),
 
     // Layer 4: this machine.
     .target(name: "LinuxKernel", dependencies: ["CLinuxShims"]),

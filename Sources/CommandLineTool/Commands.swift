@@ -5,6 +5,7 @@ enum CommandName: String, Hashable, Sendable, CaseIterable {
   case simulate
   case diff
   case convert
+  case derive
   case lint
   case doctor
   case completions
@@ -71,6 +72,7 @@ extension CommandName {
     case .simulate: SimulateCommand.row
     case .diff: DiffCommand.row
     case .convert: ConvertCommand.row
+    case .derive: DeriveCommand.row
     case .lint: LintCommand.row
     case .doctor: DoctorCommand.row
     case .completions: CompletionsCommand.row

@@ -2,7 +2,6 @@ internal import Diagnostics
 internal import Outcomes
 internal import Proof
 internal import Reports
-internal import Rulesets
 internal import Scenarios
 
 /// `diff`: what two rulesets differ in, rule by rule, and whether packets notice.
@@ -20,8 +19,12 @@ struct DiffCommand {
     options: [.with], formats: [.terminal, .json],
     examples: [
       (
-        "portproof diff talos:controlplane.yaml node.json --with old.node=10.0.0.1",
+        "portproof diff talos:controlplane.yaml talos-chains:chains.yaml --with version=1.13",
         "whether a node holds what its configuration says"
+      ),
+      (
+        "portproof diff talos:controlplane.yaml node.json --with old.node=10.0.0.1",
+        "likewise, by what its kernel lists (`nft -j list ruleset`)"
       ),
       ("portproof diff before.nft after.nft", "what a change of a ruleset changes"),
       ("portproof diff /etc/nftables.conf live", "whether this machine has drifted"),
@@ -51,18 +54,17 @@ struct DiffCommand {
       old: try WithOption.options(words.old, for: operands.old, &sources),
       new: try WithOption.options(words.new, for: operands.new, &sources)
     )
-    var sides: (old: Ruleset, new: Ruleset)
+    let names = Self.names(operands.old, operands.new)
+    var reading = DriftReading(console: console)
+    let sides: (old: DriftComparison.Side, new: DriftComparison.Side)
     do throws(Stop) {
-      var loading = FirewallLoading(console: console)
-      sides.old = try operands.old.ruleset(options.old, &loading, &sources)
-      sides.new = try operands.new.ruleset(options.new, &loading, &sources)
+      sides = try reading.sides(
+        .init(operand: operands.old, name: names.old, options: options.old),
+        .init(operand: operands.new, name: names.new, options: options.new), &sources)
     } catch {
       return error.status
     }
-    let names = Self.names(operands.old, operands.new)
-    let comparison = DriftComparison(
-      old: .init(name: names.old, ruleset: sides.old, isWhole: !operands.old.kind.isOneOfSeveral),
-      new: .init(name: names.new, ruleset: sides.new, isWhole: !operands.new.kind.isOneOfSeveral))
+    let comparison = DriftComparison(old: sides.old, new: sides.new, notes: reading.notes)
     let outcome = comparison.outcome(sources: sources)
     switch arguments[.format].flatMap(Format.init) ?? .terminal {
     case .json: try console.write(JSONDriftReport.render(outcome))
@@ -111,7 +113,7 @@ struct DiffCommand {
 
 extension FirewallKind {
   /// Whether the system owns some tables of its hosts and leaves the others to others.
-  fileprivate var isOneOfSeveral: Bool {
+  var isOneOfSeveral: Bool {
     switch self {
     case .talos, .talosChains: true
     case .nft, .live, .terraform, .aws, .pfsense, .opnsense, .cisco, .proxmox: false

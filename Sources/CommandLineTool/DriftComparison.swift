@@ -15,12 +15,27 @@ struct DriftComparison {
   private let old: Side
   private let new: Side
   private var notes: [String] = []
+  private var untold: [String] = []
 
-  init(old: Side, new: Side) {
-    let left = Self.cut(old, besides: new, &notes)
-    let right = Self.cut(new, besides: old, &notes)
-    self.old = Self.repaired(left, like: right, &notes)
-    self.new = Self.repaired(right, like: left, &notes)
+  /// Takes two sides, and what was done to them before.
+  init(old: Side, new: Side, notes told: [String] = []) {
+    notes = told
+    var left = Self.cut(old, besides: new, &notes)
+    var right = Self.cut(new, besides: old, &notes)
+    let artefacts = (
+      old: ListingArtefacts(left.ruleset, like: right.ruleset),
+      new: ListingArtefacts(right.ruleset, like: left.ruleset)
+    )
+    left.ruleset = artefacts.old.ruleset
+    right.ruleset = artefacts.new.ruleset
+    self.old = left
+    self.new = right
+    for (side, artefacts) in [(left, artefacts.old), (right, artefacts.new)] {
+      notes += artefacts.notes.map { "\(side.name): \($0)" }
+      let hidden = artefacts.untold.map { "\(side.name): \($0)" }
+      // A system that writes its rules itself writes each in one way only.
+      if left.isWhole, right.isWhole { untold += hidden } else { notes += hidden }
+    }
   }
 
   /// The side without tables that the other side's system knows nothing of: they are no drift of it.
@@ -37,21 +52,11 @@ struct DriftComparison {
     return cut
   }
 
-  private static func repaired(
-    _ side: Side, like other: Side, _ notes: inout [String]
-  ) -> Side {
-    let artefacts = ListingArtefacts(side.ruleset, like: other.ruleset)
-    notes += artefacts.notes.map { "\(side.name): \($0)" }
-    var repaired = side
-    repaired.ruleset = artefacts.ruleset
-    return repaired
-  }
-
   /// What differs, and whether packets notice.
   func outcome(sources: SourceMap) -> DriftOutcome {
     let drift = RulesetDrift(from: old.ruleset, to: new.ruleset)
     var outcome = DriftOutcome(
-      old: old.name, new: new.name, entries: [], untold: drift.untold, notes: notes,
+      old: old.name, new: new.name, entries: [], untold: drift.untold + untold, notes: notes,
       equivalence: .notAsked)
     outcome.entries = drift.entries.map { entry in
       DriftOutcome.Entry(

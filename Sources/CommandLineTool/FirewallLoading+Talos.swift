@@ -55,14 +55,7 @@ struct TalosQuestion: Hashable {
   ) throws(Stop) {
     switch (FirewallOption(rawValue: option.name), option.value) {
     case (.version, .text(let text)):
-      guard let version = TalosVersion(text) else {
-        let diagnostic = Diagnostic(
-          "talos.wrong-version", .error, "'\(text)' is no version of Talos",
-          at: Diagnostic.Label(option.span), help: "for example 1.13, 1.12.5 or 1.14.0-rc.1")
-        console.say(diagnostic, sources: sources)
-        throw Stop(status: .unusable, reason: diagnostic.message)
-      }
-      self.version = version
+      version = try TalosVersion(text, said: option.span, console, sources)
     case (.patch, .text(let path)):
       files.append(NamedFile(path, at: option.span, sources))
     case (.node, .addresses(let addresses)):
@@ -70,6 +63,24 @@ struct TalosQuestion: Hashable {
     case (.version, _), (.patch, _), (.node, _), (nil, _):
       preconditionFailure("the resolver lets no option through that a kind does not have")
     }
+  }
+}
+
+extension TalosVersion {
+  /// The version that an option says.
+  ///
+  /// - Throws: ``Stop`` where it is none, which has been told.
+  init(
+    _ text: String, said span: SourceSpan, _ console: Console, _ sources: SourceMap
+  ) throws(Stop) {
+    guard let version = TalosVersion(text) else {
+      let diagnostic = Diagnostic(
+        "talos.wrong-version", .error, "'\(text)' is no version of Talos",
+        at: Diagnostic.Label(span), help: "for example 1.13, 1.12.5 or 1.14.0-rc.1")
+      console.say(diagnostic, sources: sources)
+      throw Stop(status: .unusable, reason: diagnostic.message)
+    }
+    self = version
   }
 }
 
@@ -117,16 +128,7 @@ extension FirewallLoading {
     _ question: TalosQuestion, sources: inout SourceMap
   ) throws(Stop) -> TalosReader.Reading {
     var files: [(name: String, bytes: [UInt8])] = []
-    for file in question.files {
-      do throws(Errno) {
-        files.append((file.path, try Files.read(file.path)))
-      } catch {
-        throw stop(
-          Diagnostic(
-            "firewall.unreadable", .error, "cannot read '\(file.path)': \(error)", at: file.place,
-            help: file.help), sources)
-      }
-    }
+    for file in question.files { files.append((file.path, try bytes(of: file, sources))) }
     let reading = TalosReader.read(
       files,
       options: question.options, sources: &sources)
@@ -135,12 +137,28 @@ extension FirewallLoading {
   }
 }
 
+extension FirewallLoading {
+  /// What a file holds.
+  ///
+  /// - Throws: ``Stop`` where it cannot be read, which has been told.
+  func bytes(of file: NamedFile, _ sources: SourceMap) throws(Stop) -> [UInt8] {
+    do throws(Errno) {
+      return try Files.read(file.path)
+    } catch {
+      throw stop(
+        Diagnostic(
+          "firewall.unreadable", .error, "cannot read '\(file.path)': \(error)", at: file.place,
+          help: file.help), sources)
+    }
+  }
+}
+
 extension AddressSet {
   /// Every address that a link of a node may have, where these are few enough to list.
   ///
   /// Talos takes no link-local, loopback or multicast address for a node's own
   /// (internal/app/machined/pkg/controllers/network/node_address.go of Talos).
-  fileprivate var members: [IPAddress]? {
+  var members: [IPAddress]? {
     var members: [IPAddress] = []
     for family in IPFamily.allCases {
       for interval in self[family].intervals {

@@ -108,7 +108,10 @@ struct FirewallLoading {
         files: [file], nodeAddresses: nodeAddresses(of: declaration, on: hosts))
       for option in declaration.options { try question.take(option, console, sources) }
       return try talos(question, sources: &sources)
-    case .talosChains, .terraform, .aws, .pfsense, .opnsense, .cisco, .proxmox:
+    case .talosChains:
+      return try talosChains(
+        try file(of: declaration, sources), of: declaration, on: hosts, sources: &sources)
+    case .terraform, .aws, .pfsense, .opnsense, .cisco, .proxmox:
       throw unknownKind(declaration.kind, at: declaration.kindSpan, sources)
     }
   }
@@ -340,9 +343,32 @@ struct FirewallLoading {
     let place = parts[1].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
     let span = commandLineSpan("--firewall \(text)", &sources)
     plan.firewalls[index].kind = place[0].lowercased()
+    leaveOptionsOut(of: &plan.firewalls[index], sources)
     plan.firewalls[index].kindSpan = span
     plan.firewalls[index].path = place.count == 2 ? String(place[1]) : nil
     plan.firewalls[index].pathSpan = place.count == 2 ? span : nil
+  }
+
+  /// Leaves out what stands after `with` and is nothing for the kind that takes the other's place.
+  private func leaveOptionsOut(
+    of declaration: inout FirewallDeclaration, _ sources: SourceMap
+  ) {
+    guard let kind = FirewallKind(rawValue: declaration.kind) else { return }
+    declaration.options.removeAll { option in
+      guard
+        let known = FirewallOption(rawValue: option.name).flatMap({
+          kind.options.contains($0) ? $0 : nil
+        }), known.value(of: kind).takes(option.value)
+      else {
+        console.say(
+          Diagnostic(
+            "firewall.option-left-out", .note,
+            "'with \(option.name)' says nothing of a firewall of kind '\(kind.rawValue)'",
+            at: Diagnostic.Label(option.span)), sources: sources)
+        return true
+      }
+      return false
+    }
   }
 
   /// A span for something that stands on the command line.
@@ -357,5 +383,16 @@ struct FirewallLoading {
 
   private static func lastComponent(_ path: String) -> String {
     path.split(separator: "/").last.map(String.init) ?? path
+  }
+}
+
+extension FirewallOption.Value {
+  fileprivate func takes(_ value: FirewallDeclaration.Option.Value) -> Bool {
+    switch (self, value) {
+    case (.text, .text), (.addresses, .addresses), (.addressesOrText, .text),
+      (.addressesOrText, .addresses):
+      true
+    case (.text, _), (.addresses, _), (.addressesOrText, _): false
+    }
   }
 }

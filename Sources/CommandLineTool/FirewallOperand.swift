@@ -49,7 +49,7 @@ struct FirewallOperand {
     return kind
   }
 
-  /// Reads the ruleset.
+  /// Reads the ruleset, no more of it than the file tells.
   ///
   /// - Throws: ``Stop``, which has been told.
   func ruleset(
@@ -61,7 +61,11 @@ struct FirewallOperand {
     case .nft: return try loading.nft(path ?? "", at: nil, sources: &sources).ruleset
     case .talos:
       return try loading.talos(try question(options, loading, sources), sources: &sources).ruleset
-    case .talosChains, .terraform, .aws, .pfsense, .opnsense, .cisco, .proxmox:
+    case .talosChains:
+      var question = TalosChainsQuestion(NamedFile(path ?? ""))
+      for option in options { try question.take(option, loading.console, sources) }
+      return try loading.talosChains(question, sources: &sources).told
+    case .terraform, .aws, .pfsense, .opnsense, .cisco, .proxmox:
       preconditionFailure("an operand has no kind that is not read")
     }
   }
@@ -116,20 +120,23 @@ enum WithOption {
       }
       options.append(
         FirewallDeclaration.Option(
-          name: option.rawValue, value: try value(String(parts[1]), of: option), span: span))
+          name: option.rawValue, value: try value(String(parts[1]), of: option, operand.kind),
+          span: span))
     }
     return options
   }
 
   private static func value(
-    _ text: String, of option: FirewallOption
+    _ text: String, of option: FirewallOption, _ kind: FirewallKind
   ) throws(Diagnostic) -> FirewallDeclaration.Option.Value {
-    switch option.value {
+    let type = option.value(of: kind)
+    switch type {
     case .text: return .text(text)
-    case .addresses:
+    case .addresses, .addressesOrText:
       var addresses = AddressSet.empty
       for part in text.split(separator: ",", omittingEmptySubsequences: false) {
         guard let address = IPAddress(part) else {
+          if type == .addressesOrText { return .text(text) }
           throw Diagnostic(
             "usage.wrong-option", .error, "'\(part)' is not an address", at: nil,
             help: "for example --with \(option.rawValue)=10.0.0.1,fd00::1")

@@ -54,7 +54,9 @@ struct LintCommand {
         Diagnostic(
           "usage.nothing-to-lint", .error,
           "nothing is known to go wrong with firewalls of kind '\(kind)'", at: nil,
-          help: "lint reads scenario files, and machine configurations with --from talos"))
+          help: kind == FirewallKind.talosChains.rawValue
+            ? "what they are made of is linted with --from talos"
+            : "lint reads scenario files, and machine configurations with --from talos"))
     }
     var found: [Diagnostic.Severity: Int] = [:]
     for path in arguments.operands {

@@ -41,6 +41,7 @@ package enum Tool {
     case .simulate: return try SimulateCommand(arguments, console).run()
     case .diff: return try DiffCommand(arguments, console).run()
     case .convert: return try ConvertCommand(arguments, console).run()
+    case .derive: return try DeriveCommand(arguments, console).run()
     case .lint: return LintCommand(arguments, console).run()
     case .doctor: return try DoctorCommand(arguments, console).run()
     case .completions: return try CompletionsCommand(arguments, console).run()

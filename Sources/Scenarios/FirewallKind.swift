@@ -15,9 +15,9 @@ package enum FirewallKind: String, Hashable, Sendable, CaseIterable {
 
   package var support: Support {
     switch self {
-    case .nft, .talos: .file
+    case .nft, .talos, .talosChains: .file
     case .live: .machine
-    case .talosChains, .terraform, .aws, .pfsense, .opnsense, .cisco, .proxmox: .notYet
+    case .terraform, .aws, .pfsense, .opnsense, .cisco, .proxmox: .notYet
     }
   }
 
@@ -35,7 +35,8 @@ package enum FirewallKind: String, Hashable, Sendable, CaseIterable {
   package var options: [FirewallOption] {
     switch self {
     case .talos: [.version, .node, .patch]
-    case .nft, .live, .talosChains, .terraform, .aws, .pfsense, .opnsense, .cisco, .proxmox: []
+    case .talosChains: [.version, .node]
+    case .nft, .live, .terraform, .aws, .pfsense, .opnsense, .cisco, .proxmox: []
     }
   }
 }
@@ -52,12 +53,16 @@ package enum FirewallOption: String, Hashable, Sendable, CaseIterable {
   package enum Value: Hashable, Sendable {
     case text
     case addresses
+    /// Addresses, or a name that only the file knows.
+    case addressesOrText
   }
 
-  package var value: Value {
+  /// What the option takes where a firewall of `kind` has it.
+  package func value(of kind: FirewallKind) -> Value {
     switch self {
     case .version, .patch: .text
-    case .node: .addresses
+    // What talosctl prints of several nodes calls each by what it was asked for.
+    case .node: kind == .talosChains ? .addressesOrText : .addresses
     }
   }
 
@@ -68,12 +73,14 @@ package enum FirewallOption: String, Hashable, Sendable, CaseIterable {
     }
   }
 
-  /// What the option takes, as a phrase.
-  var takes: String {
-    switch self {
-    case .version: "a version in double quotes"
-    case .node: "the node's addresses, or a host or group that has them"
-    case .patch: "a file's path in double quotes"
+  /// What the option takes where a firewall of `kind` has it, as a phrase.
+  func takes(of kind: FirewallKind) -> String {
+    switch (self, value(of: kind)) {
+    case (.version, _): "a version in double quotes"
+    case (.node, .addressesOrText):
+      "the node's addresses, a host that has them, or the node's name in double quotes"
+    case (.node, _): "the node's addresses, or a host or group that has them"
+    case (.patch, _): "a file's path in double quotes"
     }
   }
 

@@ -50,7 +50,7 @@ extension Resolver {
         diagnostics.append(.repeated("with \(known.rawValue)", at: option.name.span))
         continue
       }
-      guard let value = value(of: option, for: known) else { continue }
+      guard let value = value(of: option, for: known, kind) else { continue }
       options.append(
         FirewallDeclaration.Option(name: known.rawValue, value: value, span: option.span))
     }
@@ -58,18 +58,19 @@ extension Resolver {
   }
 
   private mutating func value(
-    of option: OptionSyntax, for known: FirewallOption
+    of option: OptionSyntax, for known: FirewallOption, _ kind: FirewallKind
   ) -> FirewallDeclaration.Option.Value? {
-    switch (known.value, option.value) {
-    case (.text, .text(let word)):
+    switch (known.value(of: kind), option.value) {
+    case (.text, .text(let word)), (.addressesOrText, .text(let word)):
       if !word.text.isEmpty { return .text(word.text) }
-    case (.addresses, .set(let set)):
+    case (.addresses, .set(let set)), (.addressesOrText, .set(let set)):
       return addresses(set).map { .addresses($0) }
     case (.text, .number), (.text, .set), (.text, .named), (.addresses, .text),
-      (.addresses, .number), (.addresses, .named):
+      (.addresses, .number), (.addresses, .named), (.addressesOrText, .number),
+      (.addressesOrText, .named):
       break
     }
-    diagnostics.append(.optionValue(option, known))
+    diagnostics.append(.optionValue(option, known, kind))
     return nil
   }
 }
@@ -125,10 +126,12 @@ extension Diagnostic {
       help: "it has " + list(names.map { "`\($0)`" }))
   }
 
-  fileprivate static func optionValue(_ option: OptionSyntax, _ known: FirewallOption) -> Diagnostic
-  {
+  fileprivate static func optionValue(
+    _ option: OptionSyntax, _ known: FirewallOption, _ kind: FirewallKind
+  ) -> Diagnostic {
     Diagnostic(
-      .optionValue, "the option `\(known.rawValue)` takes \(known.takes)", at: option.span,
+      .optionValue, "the option `\(known.rawValue)` takes \(known.takes(of: kind))",
+      at: option.span,
       help: "for example `with \(known.rawValue) \(known.example)`")
   }
 }

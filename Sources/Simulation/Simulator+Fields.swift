@@ -457,7 +457,8 @@ extension Simulator {
     if packet.layout.isIPv4 {
       environment.alter(10, packet.layout.transportOffset + 20)
     } else {
-      environment.alter(8, max(40, packet.layout.transportOffset + 20))
+      let start = (packet.layout.tracked(in: packet.bytes) ?? packet.layout).transportOffset
+      environment.alter(8, max(40, start + 20))
     }
   }
 }

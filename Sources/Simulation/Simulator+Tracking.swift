@@ -25,8 +25,7 @@ struct TrackedPacket: Sendable {
 extension Simulator {
   /// The ends of a packet, or nil where its transport header cannot be read.
   func flow(of packet: borrowing Packet) -> ConnectionTable.Flow? {
-    let layout = packet.layout
-    guard layout.transport != nil, layout.fragmentOffset == 0 else { return nil }
+    guard let layout = packet.layout.tracked(in: packet.bytes) else { return nil }
     return flow(in: packet.bytes, layout, from: 0, at: layout.transportOffset)
   }
 
@@ -150,25 +149,28 @@ extension Simulator {
   }
 
   func segment(_ packet: borrowing Packet) -> TCPTracking.Segment? {
-    let start = packet.layout.transportOffset
-    guard packet.layout.transport == TransportProtocol.tcp.rawValue,
-      let sequence = packet.layout.bits(at: (start + 4) * 8, count: 32, in: packet.bytes),
-      let acknowledgment = packet.layout.bits(at: (start + 8) * 8, count: 32, in: packet.bytes),
-      let flags = packet.layout.bits(at: (start + 13) * 8, count: 8, in: packet.bytes)
+    guard let layout = packet.layout.tracked(in: packet.bytes),
+      layout.transport == TransportProtocol.tcp.rawValue
+    else { return nil }
+    let start = layout.transportOffset
+    guard let sequence = layout.bits(at: (start + 4) * 8, count: 32, in: packet.bytes),
+      let acknowledgment = layout.bits(at: (start + 8) * 8, count: 32, in: packet.bytes),
+      let flags = layout.bits(at: (start + 13) * 8, count: 8, in: packet.bytes)
     else { return nil }
     let header = Int(packet.bytes[start + 12] >> 4) * 4
     return TCPTracking.Segment(
       sequence: UInt32(sequence), acknowledgment: UInt32(acknowledgment), flags: UInt8(flags),
-      payloadCount: max(0, packet.layout.byteCount - start - header))
+      payloadCount: max(0, layout.byteCount - start - header))
   }
 
   /// The flow of the packet that an ICMP error quotes; nil for everything that is no error.
   ///
   /// Source: net/netfilter/nf_conntrack_proto_icmp.c `nf_conntrack_inet_error`.
   private func quotedFlow(_ packet: borrowing Packet) -> ConnectionTable.Flow? {
-    let layout = packet.layout
+    guard let layout = packet.layout.tracked(in: packet.bytes), let transport = layout.transport
+    else { return nil }
     let start = layout.transportOffset
-    guard let transport = layout.transport, layout.byteCount >= start + 8 else { return nil }
+    guard layout.byteCount >= start + 8 else { return nil }
     let inner = start + 8
     switch layout.family {
     case .ipv4:
@@ -180,20 +182,18 @@ extension Simulator {
         in: packet.bytes, layout, from: inner, at: inner + Int(packet.bytes[inner] & 15) * 4,
         transport: packet.bytes[inner + 9])
     case .ipv6:
-      guard transport == 58, packet.bytes[start] < 128, inner + 40 <= layout.byteCount else {
-        return nil
-      }
-      return flow(
-        in: packet.bytes, layout, from: inner, at: inner + 40,
-        transport: packet.bytes[inner + 6])
+      guard transport == 58, packet.bytes[start] < 128,
+        let (number, offset) = layout.trackedTransport(ofIPv6At: inner, in: packet.bytes)
+      else { return nil }
+      return flow(in: packet.bytes, layout, from: inner, at: offset, transport: number)
     }
   }
 
   /// Whether a packet is one that tracking works with (`new`), or what it is otherwise.
   private func integrity(of packet: borrowing Packet) -> Classification {
-    let layout = packet.layout
-    guard let transport = layout.transport else { return .known(.invalid) }
-    if layout.fragmentOffset != 0 || layout.isFragment { return .unknown }
+    if packet.layout.transport != nil, packet.layout.isFragment { return .unknown }
+    guard let layout = packet.layout.tracked(in: packet.bytes), let transport = layout.transport
+    else { return .known(.invalid) }
     let start = layout.transportOffset
     let count = layout.byteCount - start
     // Sums are checked where a packet comes in, not where it is made.
@@ -247,9 +247,6 @@ extension Simulator {
       else { return .known(.invalid) }
       return .unknown
     case (.dccp, _): return .unknown
-    case (.ah, .ipv6):
-      // Tracking steps over this header, where rules do not.
-      return .unknown
     default: return .known(.new)
     }
   }
@@ -260,10 +257,10 @@ extension Simulator {
   /// nf_conntrack_proto_udp.c, nf_conntrack_proto_icmp.c, nf_conntrack_proto_icmpv6.c.
   private func firstState(_ packet: borrowing Packet) -> Classification {
     let integrity = integrity(of: packet)
-    guard integrity == .known(.new), let transport = packet.layout.transport else {
-      return integrity
-    }
-    let start = packet.layout.transportOffset
+    guard integrity == .known(.new), let layout = packet.layout.tracked(in: packet.bytes),
+      let transport = layout.transport
+    else { return integrity }
+    let start = layout.transportOffset
     switch TransportProtocol(rawValue: transport) {
     case .tcp:
       // Only a SYN or a plain ACK opens a connection (`tcp_conntracks`, row "none").

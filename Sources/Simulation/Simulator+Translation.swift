@@ -57,7 +57,7 @@ extension Simulator {
     let isSource = hook.translatesSources
     let tracked = track(packet)
     let isUsual =
-      !environment.isTranslated && tracked.state == .known(.new)
+      !environment.isTranslated && tracked.state == .known(.new) && !packet.isAuthenticated
       && environment.flags.isDisjoint(with: [.packetUnknown, .trackedBytesUnknown])
     if isUsual, let flow = tracked.flow {
       switch range(plan, packet, hook) {
@@ -308,7 +308,7 @@ extension Simulator {
         isSource != isReply ? connection.isSourceMapped : connection.isDestinationMapped
       guard applies else { return true }
       guard let mapped = connection.mapped, tracked?.state != .known(.related),
-        !environment.flags.contains(.packetUnknown)
+        !packet.isAuthenticated, !environment.flags.contains(.packetUnknown)
       else {
         blur(isSource: isSource, packet, &environment)
         return packet.isRewritable(isSource: isSource)
@@ -327,11 +327,18 @@ extension Hook {
 }
 
 extension Packet {
+  /// Whether translation writes behind an IPv6 authentication header, which is not followed.
+  var isAuthenticated: Bool {
+    !layout.isIPv4 && layout.transport == TransportProtocol.ah.rawValue
+  }
+
   /// Whether translation finds as much of the transport header as it wants to write.
   ///
   /// Source: net/netfilter/nf_nat_proto.c `l4proto_manip_pkt`; the others are checked by tracking.
   func isRewritable(isSource: Bool) -> Bool {
-    guard layout.transport == TransportProtocol.gre.rawValue else { return true }
+    guard let layout = layout.tracked(in: bytes),
+      layout.transport == TransportProtocol.gre.rawValue
+    else { return true }
     let start = layout.transportOffset
     return layout.byteCount >= start + 8 && (isSource || bytes[start + 1] & 7 <= 1)
   }

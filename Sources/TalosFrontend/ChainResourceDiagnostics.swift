@@ -12,6 +12,7 @@ enum ChainResourceProblem {
   case matchUnknown(String)
   case noChains
   case noResource
+  case nodeElsewhere(String, isError: Bool)
   case nodeUnknown(String, nodes: [String])
   case otherResource(String)
   case phaseUnknown(String)
@@ -56,7 +57,10 @@ enum ChainResourceProblem {
     case .chainMissing(let name):
       Words(
         "talos.chain-missing", "the chain `\(name)` is not in it", severity: .warning,
-        notes: ["Talos makes `ingress` and, since 1.10, `prerouting`, which packets pass first"],
+        notes: [
+          "Talos makes `ingress` and, since 1.10, `prerouting`, which packets pass first",
+          "what it would drop is not known",
+        ],
         help: "print all chains: \(Self.command)")
     case .chainTwice(let name):
       Words(
@@ -85,6 +89,14 @@ enum ChainResourceProblem {
         notes: ["a node without a firewall has none"], help: "print them: \(Self.command)")
     case .noResource:
       Words("talos.no-resource", "this is no resource of Talos", help: "print it: \(Self.command)")
+    case .nodeElsewhere(let name, let isError):
+      Words(
+        "talos.node-elsewhere", "the chains are of the node `\(name)`, which is not the one meant",
+        severity: isError ? .error : .warning,
+        notes: ["none of the addresses of the one meant is `\(name)`"],
+        help: isError
+          ? "print its chains: \(Self.command) -n ADDRESS"
+          : "if it has this address too, say so: with node \"\(name)\"")
     case .nodeUnknown(let name, let nodes):
       Words(
         "talos.node-unknown", "nothing is of the node `\(name)`",
@@ -99,7 +111,7 @@ enum ChainResourceProblem {
       Words(
         "talos.several-nodes",
         "these are the chains of several nodes: \(nodes.map { "`\($0)`" }.joined(separator: ", "))",
-        help: "say which node is meant")
+        help: "say which node is meant: with node \"\(nodes[0])\"")
     case .syntax(let words): Words("talos.resource-syntax", words)
     case .tearingDown(let name):
       Words(

@@ -1,14 +1,14 @@
+package import Addresses
 package import Diagnostics
 internal import Documents
-internal import Rulesets
+package import Rulesets
 
 /// Reads the chains that a node of Talos wants: `talosctl get nftableschains -o yaml` or `-o json`.
 ///
 /// ```swift
 /// var sources = SourceMap()
 /// let reading = TalosChainsReader.read(bytes, name: "chains.yaml", sources: &sources)
-/// guard let chains = reading.chains else { … render reading.diagnostics … }
-/// let ruleset = ChainLowering(version).ruleset(of: chains)
+/// guard let ruleset = reading.ruleset else { … render reading.diagnostics … }
 /// ```
 ///
 /// Resources are what Talos wants: they are there also where the kernel refused them
@@ -16,10 +16,26 @@ internal import Rulesets
 package enum TalosChainsReader {
   /// What the output does not say by itself.
   package struct Options: Hashable, Sendable {
-    /// The node whose chains are meant, as the output names it; nil if the output is of one node.
-    package var node: String?
+    package var version: TalosVersion
+    package var node: NodeChoice
 
-    package init(node: String? = nil) { self.node = node }
+    package init(version: TalosVersion = .standard, node: NodeChoice = .only) {
+      self.version = version
+      self.node = node
+    }
+  }
+
+  /// The node whose chains are meant.
+  package enum NodeChoice: Hashable, Sendable {
+    /// The one that there is; several are an error.
+    case only
+    /// The one that the output calls so.
+    case named(String)
+    /// The one that the output calls by one of these addresses; any other address is an error.
+    case addressed(AddressSet)
+    /// Likewise, but a single node that is called by any other address may have this one too: that
+    /// is a warning.
+    case standing(AddressSet)
   }
 
   /// What became of an output.
@@ -28,6 +44,11 @@ package enum TalosChainsReader {
     package let chains: [ChainSpecification]?
     /// The nodes of which the output has resources, in the order of the text.
     package let nodes: [String]
+    /// What the kernel holds; nil if any diagnostic is an error.
+    ///
+    /// In the place of a chain that Talos makes and the output leaves out stands one that may drop
+    /// anything. ``ChainLowering/ruleset(of:)`` makes the ruleset of no more than what is told.
+    package let ruleset: Ruleset?
     package let diagnostics: [Diagnostic]
   }
 
@@ -39,31 +60,47 @@ package enum TalosChainsReader {
   /// - Parameters:
   ///   - bytes: YAML documents, or JSON objects one after the other.
   ///   - name: the file's name, for diagnostics.
-  ///   - options: which node is meant.
+  ///   - options: the version of Talos, and which node is meant.
   ///   - sources: the map that the file is added to.
-  /// - Returns: the chains, or diagnostics that say why there are none.
+  /// - Returns: chains and ruleset, or diagnostics that say why there are none.
   package static func read(
     _ bytes: [UInt8], name: String, options: Options = Options(), sources: inout SourceMap
   ) -> Reading {
     let file = sources.add(SourceFile(name: name, bytes: bytes))
     let stream = ResourceStream(bytes, file: file)
-    var reader = ChainResourceStream(file: file)
-    reader.diagnostics = stream.diagnostics
-    if reader.diagnostics.isEmpty { reader.read(stream.documents, of: options.node) }
-    let isWrong = reader.diagnostics.contains { $0.severity == .error }
+    var reader = ChainResourceStream(file: file, version: options.version)
+    if !options.version.isKnown {
+      reader.diagnostics.append(TalosProblem.versionUnknown(options.version).diagnostic(at: nil))
+    }
+    reader.diagnostics += stream.diagnostics
+    if stream.diagnostics.isEmpty { reader.read(stream.documents, of: options.node) }
+    guard !reader.diagnostics.contains(where: { $0.severity == .error }) else {
+      return Reading(
+        chains: nil, nodes: reader.nodes, ruleset: nil, diagnostics: reader.diagnostics)
+    }
     return Reading(
-      chains: isWrong ? nil : reader.chains, nodes: reader.nodes, diagnostics: reader.diagnostics)
+      chains: reader.chains, nodes: reader.nodes,
+      ruleset: ChainLowering(options.version).ruleset(of: reader.chains + reader.doubtfulChains),
+      diagnostics: reader.diagnostics)
   }
 }
 
 /// Picks a node's chains out of resources.
 private struct ChainResourceStream {
   let file: Int
+  private let version: TalosVersion
+  private let features: FirewallFeatures
   var diagnostics: [Diagnostic] = []
   private(set) var nodes: [String] = []
   private(set) var chains: [ChainSpecification] = []
+  /// Stand for chains that should be there and are not.
+  private(set) var doubtfulChains: [ChainSpecification] = []
 
-  init(file: Int) { self.file = file }
+  init(file: Int, version: TalosVersion) {
+    self.file = file
+    self.version = version
+    features = FirewallFeatures(version)
+  }
 
   /// A chain's resource as it is printed.
   private struct Resource {
@@ -76,32 +113,62 @@ private struct ChainResourceStream {
     var place: YAMLValue
   }
 
-  mutating func read(_ documents: [YAMLValue], of wanted: String?) {
+  mutating func read(
+    _ documents: [YAMLValue], of choice: TalosChainsReader.NodeChoice
+  ) {
     let resources = documents.compactMap { resource($0) }
     guard !diagnostics.contains(where: { $0.severity == .error }) else { return }
     for resource in resources where !nodes.contains(resource.node) { nodes.append(resource.node) }
-    guard let first = resources.first else {
+    guard !resources.isEmpty else {
       diagnostics.append(
         ChainResourceProblem.noChains.diagnostic(
           at: SourceSpan(file: file, lower: 0, upper: 0)))
       return
     }
-    if let wanted {
-      guard nodes.contains(wanted) else {
-        diagnostics.append(
-          ChainResourceProblem.nodeUnknown(wanted, nodes: nodes).diagnostic(at: nil))
-        return
-      }
-    } else if nodes.count > 1 {
-      let other = resources.first { $0.node == nodes[1] }
-      diagnostics.append(
-        ChainResourceProblem.severalNodes(nodes).diagnostic(
-          at: other?.whole["node"]?.span(in: file), besides: first.whole["node"]?.span(in: file)))
-      return
-    }
-    let node = wanted ?? nodes[0]
+    guard let node = node(choice, in: resources) else { return }
     for resource in last(of: resources.filter { $0.node == node }) { add(resource) }
+    guard !diagnostics.contains(where: { $0.severity == .error }) else { return }
+    reportRefused()
     reportMissing()
+  }
+
+  /// The node that is meant; nil where it is none of those that there are.
+  private mutating func node(
+    _ choice: TalosChainsReader.NodeChoice, in resources: [Resource]
+  ) -> String? {
+    func span(of node: String) -> SourceSpan? {
+      resources.first { $0.node == node }?.whole["node"]?.span(in: file)
+    }
+    func several(_ nodes: [String]) -> Diagnostic {
+      ChainResourceProblem.severalNodes(nodes).diagnostic(
+        at: span(of: nodes[1]), besides: span(of: nodes[0]))
+    }
+    switch choice {
+    case .only:
+      if nodes.count == 1 { return nodes[0] }
+      diagnostics.append(several(nodes))
+      return nil
+    case .named(let name):
+      if nodes.contains(name) { return name }
+      diagnostics.append(
+        ChainResourceProblem.nodeUnknown(name, nodes: nodes).diagnostic(at: nil))
+      return nil
+    case .addressed(let addresses), .standing(let addresses):
+      let called = nodes.filter { IPAddress($0).map(addresses.contains) ?? false }
+      if called.count == 1 { return called[0] }
+      guard called.isEmpty, nodes.count == 1 else {
+        diagnostics.append(several(called.isEmpty ? nodes : called))
+        return nil
+      }
+      // A node that is called by a name may have any address.
+      guard IPAddress(nodes[0]) != nil else { return nodes[0] }
+      let isSure: Bool
+      if case .addressed = choice { isSure = true } else { isSure = false }
+      diagnostics.append(
+        ChainResourceProblem.nodeElsewhere(nodes[0], isError: isSure).diagnostic(
+          at: span(of: nodes[0])))
+      return isSure ? nil : nodes[0]
+    }
   }
 
   private mutating func resource(_ value: YAMLValue) -> Resource? {
@@ -196,16 +263,38 @@ private struct ChainResourceStream {
     chains.append(chain)
   }
 
-  /// Packets pass `prerouting` and then `ingress`: one without the other may be half the answer.
-  private mutating func reportMissing() {
-    let names = ["ingress", "prerouting"]
-    let missing = names.filter { name in !chains.contains { $0.name == name } }
-    guard missing.count == 1, !diagnostics.contains(where: { $0.severity == .error }) else {
-      return
+  /// Says which rules the kernel does not take from this version; both chains have most of them.
+  private mutating func reportRefused() {
+    let refusals = ChainLowering(version).refusals(of: chains)
+    for refusal in refusals where refusal.chain == refusals[0].chain {
+      diagnostics.append(
+        TalosProblem.rangeRefused(refusal.range, version: version).diagnostic(
+          at: chains[refusal.chain].rules[refusal.rule].provenance.span))
     }
+  }
+
+  /// Packets pass `prerouting` and then `ingress`: one without the other may be half the answer.
+  ///
+  /// Without either there is no firewall; KubeSpan's chains may be there still.
+  private mutating func reportMissing() {
+    let expected = [
+      ChainSpecification(name: "ingress", hook: .input, priority: features.ingressPriority),
+      ChainSpecification(name: "prerouting", hook: .prerouting, priority: -110),
+    ]
+    let missing = expected.filter { chain in !chains.contains { $0.name == chain.name } }
+    guard missing.count == 1, var chain = missing.first,
+      chain.hook != .prerouting || features.hasPrerouting
+    else { return }
     diagnostics.append(
-      ChainResourceProblem.chainMissing(missing[0]).diagnostic(
+      ChainResourceProblem.chainMissing(chain.name).diagnostic(
         at: SourceSpan(file: file, lower: 0, upper: 0)))
+    chain.rules = [
+      ChainRuleSpecification(
+        decision: .drop,
+        certainty: .possible(reason: "the chain `\(chain.name)` is not in what was printed"),
+        provenance: Provenance(vendorText: "Talos' chain \(chain.name), which is not told"))
+    ]
+    doubtfulChains = [chain]
   }
 }
 

@@ -188,6 +188,12 @@ struct ConfigurationDecoder {
     legacy.isKubeSpanEnabled = boolean(root.at("machine", "network", "kubespan", "enabled"))
     legacy.forwardsKubeDNS = boolean(
       root.at("machine", "features", "hostDNS", "forwardKubeDNSToHost"))
+    legacy.isKubeProxyDisabled = boolean(root.at("cluster", "proxy", "disabled"))
+    for interface in root.at("machine", "network", "interfaces")?.sequence ?? []
+    where legacy.usesDHCPv6 == nil {
+      let option = boolean(interface.at("dhcpOptions", "ipv6"))
+      legacy.usesDHCPv6 = option?.value == true ? option : nil
+    }
     if let network = root.at("cluster", "network") {
       if let name = network.at("cni", "name"), let text = name.text {
         legacy.cniName = Located(text, at: name.span)

@@ -40,7 +40,7 @@ package struct FirewallChains: Sendable {
   private func ingress(_ configuration: MachineConfiguration) -> ChainSpecification {
     let blocks = configuration.action == .block
     var chain = ChainSpecification(
-      name: "ingress", hook: .input, priority: features.hasEarlyIngress ? -140 : 0,
+      name: "ingress", hook: .input, priority: features.ingressPriority,
       policy: blocks ? .drop : .accept)
     chain.rules = [trustedInterfaces(configuration)]
     if blocks || features.tracksInAcceptMode {
@@ -175,12 +175,12 @@ package struct FirewallChains: Sendable {
 
   // MARK: - Where rules come from
 
-  private typealias KubernetesSubnets = (
+  typealias KubernetesSubnets = (
     pods: [ConfiguredPrefix], services: [ConfiguredPrefix], span: SourceSpan?
   )
 
   /// The subnets of pods and services; nil where Talos knows of none.
-  private func kubernetesSubnets(of configuration: MachineConfiguration) -> KubernetesSubnets? {
+  func kubernetesSubnets(of configuration: MachineConfiguration) -> KubernetesSubnets? {
     if features.readsSubnetDocuments, let document = configuration.kubeNetwork {
       return (
         document.podSubnets.map(\.value), document.serviceSubnets.map(\.value), document.span
@@ -200,7 +200,7 @@ package struct FirewallChains: Sendable {
   }
 
   /// Whether the host's resolver answers for pods, and where that is said.
-  private func hostDNSForwarding(of configuration: MachineConfiguration) -> Located<Bool>? {
+  func hostDNSForwarding(of configuration: MachineConfiguration) -> Located<Bool>? {
     guard features.opensHostDNS else { return nil }
     if features.readsSubnetDocuments, let resolver = configuration.resolver, resolver.hasHostDNS,
       resolver.isHostDNSEnabled?.value == true
@@ -213,8 +213,8 @@ package struct FirewallChains: Sendable {
   private static let standardPods = ipv4(10 << 24 | 244 << 16, length: 16)
   private static let standardServices = ipv4(10 << 24 | 96 << 16, length: 12)
   /// 169.254.116.108 and fd54:616c:6f73::204f:5320:444e:531.
-  private static let hostDNS = IPAddress.ipv4(IPv4Address(rawValue: 0xA9FE_746C))
-  private static let hostDNSv6 = IPAddress.ipv6(
+  static let hostDNS = IPAddress.ipv4(IPv4Address(rawValue: 0xA9FE_746C))
+  static let hostDNSv6 = IPAddress.ipv6(
     IPv6Address(rawValue: 0xFD54_616C_6F73_0000_204F_5320_444E_0531))
 
   private static func ipv4(_ number: UInt32, length: Int) -> ConfiguredPrefix {

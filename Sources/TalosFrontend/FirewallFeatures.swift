@@ -51,4 +51,7 @@ package struct FirewallFeatures: Hashable, Sendable {
     leavesRoomForTimestamps = fixed(11, 6, next: TalosVersion(1, 12, 0, .alpha(0)))
     replacesLists = since(1, 7, 0)
   }
+
+  /// The priority of the chain `ingress`.
+  package var ingressPriority: Int { hasEarlyIngress ? -140 : 0 }
 }

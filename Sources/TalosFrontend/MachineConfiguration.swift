@@ -42,6 +42,13 @@ package struct MachineConfiguration: Hashable, Sendable {
   package enum DefaultAction: String, Hashable, Sendable, CaseIterable {
     case accept
     case block
+
+    /// The document that says so, as Talos itself writes it.
+    ///
+    /// Source: pkg/machinery/config/types/network/testdata/defaultactionconfig.yaml.
+    package var yaml: String {
+      "apiVersion: v1alpha1\nkind: NetworkDefaultActionConfig\ningress: \(rawValue)"
+    }
   }
 
   package struct DefaultActionDocument: Hashable, Sendable {
@@ -77,6 +84,10 @@ package struct MachineConfiguration: Hashable, Sendable {
     package var forwardsKubeDNS: Located<Bool>?
     /// `machine.network.kubespan.enabled`.
     package var isKubeSpanEnabled: Located<Bool>?
+    /// The first `machine.network.interfaces[].dhcpOptions.ipv6` that is true.
+    package var usesDHCPv6: Located<Bool>?
+    /// `cluster.proxy.disabled`.
+    package var isKubeProxyDisabled: Located<Bool>?
     package var span: SourceSpan
 
     package init(span: SourceSpan) { self.span = span }

@@ -35,13 +35,52 @@ package struct RuleText: Hashable, Sendable {
   /// Source: pkg/machinery/config/types/network/testdata/ruleconfig.yaml.
   package var yaml: String {
     var lines = [
-      "apiVersion: v1alpha1", "kind: NetworkRuleConfig", "name: \(name)", "portSelector:",
+      "apiVersion: v1alpha1", "kind: NetworkRuleConfig", "name: \(Self.scalar(name))",
+      "portSelector:",
       "    ports:",
     ]
     lines += Self.lines(of: ports)
     lines += ["    protocol: \(transport)", "ingress:"]
     lines += Self.lines(of: entries)
     return lines.joined(separator: "\n")
+  }
+
+  /// A text as a YAML scalar: between quotes where it could be read as anything else.
+  ///
+  /// Source: yaml.org/spec/1.2.2, §5.7 (escapes), §7.3.3 (plain scalars) and §10.3.2 (words that are
+  /// no texts); yaml.org/type/bool.html for those that older readers take for truth values.
+  static func scalar(_ text: String) -> String {
+    let isPlain =
+      text.first.map { $0.isASCII && $0.isLetter } ?? false
+      && text.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+          UInt8(ascii: "_"), UInt8(ascii: "/"):
+          true
+        default: false
+        }
+      }
+    let words = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"]
+    if isPlain, !words.contains(text.lowercased()) { return text }
+    var quoted = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"", "\\": quoted += "\\\(scalar)"
+      case "\n": quoted += "\\n"
+      case "\t": quoted += "\\t"
+      default:
+        if scalar.value < 0x20 || scalar.properties.generalCategory == .control
+          || [0x2028, 0x2029, 0xFEFF].contains(scalar.value)
+        {
+          let digits = String(scalar.value, radix: 16)
+          quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        } else {
+          quoted.unicodeScalars.append(scalar)
+        }
+      }
+    }
+    return quoted + "\""
   }
 
   /// The items of `portSelector.ports`.

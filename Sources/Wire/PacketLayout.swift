@@ -142,6 +142,51 @@ package struct PacketLayout: Hashable, Sendable {
     }
   }
 
+  /// The layout as connection tracking finds it, which steps over IPv6 authentication headers too.
+  ///
+  /// - Returns: nil if the packet has no transport header to track, or is a later fragment.
+  ///
+  /// Source: net/ipv6/exthdrs_core.c `ipv6_skip_exthdr`; net/netfilter/nf_conntrack_core.c
+  /// `ipv6_get_l4proto`.
+  package func tracked(in bytes: [UInt8]) -> PacketLayout? {
+    guard transport != nil, fragmentOffset == 0 else { return nil }
+    guard !isIPv4, transport == 51 else { return self }
+    guard let (number, offset) = trackedTransport(ofIPv6At: 0, in: bytes) else { return nil }
+    var layout = self
+    layout.transport = number
+    layout.transportOffset = offset
+    return layout
+  }
+
+  /// Where connection tracking finds the transport header of the IPv6 packet at `network`, which
+  /// may be one that another quotes.
+  ///
+  /// - Returns: nil where its extension headers are cut off or end in "no next header", and for
+  ///   later fragments.
+  package func trackedTransport(
+    ofIPv6At network: Int, in bytes: [UInt8]
+  ) -> (number: UInt8, offset: Int)? {
+    guard network + 40 <= byteCount else { return nil }
+    var next = bytes[network + 6]
+    var offset = network + 40
+    while Self.isExtension(next) {
+      guard next != 59, offset + 2 <= byteCount else { return nil }
+      let kind = next
+      next = bytes[offset]
+      let units = Int(bytes[offset + 1])
+      switch kind {
+      case 44:
+        guard offset + 4 <= byteCount, bytes.uint16(at: offset + 2) & 0xFFF8 == 0 else {
+          return nil
+        }
+        offset += 8
+      case 51: offset += (units + 2) * 4
+      default: offset += (units + 1) * 8
+      }
+    }
+    return (next, offset)
+  }
+
   /// Reads `bitLength` bits (at most 128) that begin `bitOffset` bits into the packet.
   ///
   /// - Returns: nil if an octet that holds one of them is not part of the packet.

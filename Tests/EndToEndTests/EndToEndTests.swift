@@ -58,7 +58,7 @@ struct EndToEndTests {
   }
 
   @Test(arguments: [
-    "check", "explain", "simulate", "diff", "convert", "lint", "doctor", "completions",
+    "check", "explain", "simulate", "diff", "convert", "derive", "lint", "doctor", "completions",
   ])
   func `every command has help`(command: String) throws {
     let help = try run(command, "--help")

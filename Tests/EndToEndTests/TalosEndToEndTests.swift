@@ -146,7 +146,7 @@ struct TalosEndToEndTests {
       (["talos:a.yaml", "b.nft", "--with", "versoin=1"], "did you mean 'version'?"),
       (["a.nft", "b.nft", "--with", "version=1.13"], "it has none"),
       (["talos:a.yaml", "b.nft", "--with", "node=here"], "'here' is not an address"),
-      (["talos:/nowhere.yaml", "b.nft"], "cannot read '/nowhere.yaml'"),
+      (["talos:/nowhere.yaml", "talos:b.yaml"], "cannot read '/nowhere.yaml'"),
     ]
     for (words, says) in cases {
       let output = try ChildProcess.run(

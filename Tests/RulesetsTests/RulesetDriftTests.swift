@@ -135,7 +135,40 @@ struct RulesetDriftTests {
       Self.rule(1, Self.names("lo"), .verdict(.drop)),
       Self.rule(2, Self.states(2, 4), Self.accept))
     #expect(ListingArtefacts(listed, like: other).notes.count == 1)
+    // One name more is another rule, although none of them is shown.
+    let more = Self.ruleset(
+      Self.rule(5, Self.names("", "", "", ""), Self.accept),
+      Self.rule(6, Self.states(2, 4), Self.accept))
+    #expect(ListingArtefacts(more, like: wanted).ruleset == more)
     // What is right stays as it is.
     #expect(ListingArtefacts(wanted, like: listed).ruleset == wanted)
+  }
+
+  @Test func `a test that a listing does not show is taken from the other side`() {
+    func icmp(_ guards: Guard...) -> Ruleset {
+      let type = Selector(
+        .payload(
+          PayloadField(
+            base: .transport, bitOffset: 0, bitLength: 8, type: .icmpType, name: "icmp type")),
+        requiring: [.transport(1)] + guards)
+      return Self.ruleset(
+        Self.rule(1, .match(Match(.selector(type), .equal, .value(13))), .verdict(.drop)))
+    }
+    let listed = icmp(.possibly(.ipv4, rule: 0))
+    for wanted in [icmp(), icmp(.ipv4)] {
+      #expect(!RulesetDrift(from: wanted, to: listed).isInSync)
+      let repaired = ListingArtefacts(listed, like: wanted)
+      #expect(RulesetDrift(from: wanted, to: repaired.ruleset).isInSync)
+      #expect(repaired.notes == [])
+      #expect(
+        repaired.untold == [
+          "the listing does not show whether 1 rule tests for IPv4; "
+            + "it is taken to be as on the other side"
+        ])
+    }
+    // It is one of the two, or another rule.
+    let other = ListingArtefacts(listed, like: icmp(.ipv6))
+    #expect(other.ruleset == listed)
+    #expect(other.untold == [])
   }
 }

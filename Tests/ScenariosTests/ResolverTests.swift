@@ -465,6 +465,32 @@ struct FirewallOptionTests {
     #expect(firewall.options[3].value == .text("b.yaml"))
   }
 
+  @Test func `choose a node by its addresses or by its name`() throws {
+    let reading = Reading(
+      """
+      host cp1 = 172.20.0.2
+      firewall a = talos-chains "c.yaml" on cp1 with node cp1 with version "1.12"
+      firewall b = talos-chains "c.yaml" on cp1 with node "cp1.example"
+      any -> cp1 22 tcp expect deny
+
+      """)
+    #expect(reading.rendered == "")
+    let firewalls = try #require(reading.plan?.firewalls)
+    #expect(
+      firewalls[0].options.map(\.value) == [
+        .addresses(AddressSet(ipv4: IntervalSet(0xAC14_0002), ipv6: .empty)), .text("1.12"),
+      ])
+    #expect(firewalls[1].options.map(\.value) == [.text("cp1.example")])
+    // A configuration does not say what its node is called.
+    let other = Reading(
+      "firewall t = talos \"c.yaml\" on any with node \"cp1\"\nany -> any 22 tcp expect deny\n")
+    #expect(other.codes == ["scenario.option-value"])
+    let patched = Reading(
+      "firewall t = talos-chains \"c.yaml\" on any with patch \"p\"\n"
+        + "any -> any 22 tcp expect deny\n")
+    #expect(patched.codes == ["scenario.unknown-option"])
+  }
+
   @Test func `stand once, unless there can be several`() {
     let reading = Reading(
       "firewall t = talos \"c.yaml\" on any with version \"1.13\" with version \"1.12\"\n"

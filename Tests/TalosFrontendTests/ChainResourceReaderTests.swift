@@ -12,7 +12,8 @@ struct ChainResourceReaderTests {
   ) -> (reading: TalosChainsReader.Reading, sources: SourceMap) {
     var sources = SourceMap()
     let reading = TalosChainsReader.read(
-      bytes, name: "chains", options: .init(node: node), sources: &sources)
+      bytes, name: "chains", options: .init(node: node.map { .named($0) } ?? .only),
+      sources: &sources)
     return (reading, sources)
   }
 
@@ -316,6 +317,16 @@ struct ChainResourceReaderTests {
     let (reading, sources) = read(resource(), node: "b")
     let renderer = DiagnosticRenderer(sources: sources, style: .plain)
     text += "## another node\n" + reading.diagnostics.map { renderer.render($0) }.joined()
+    for choice in [
+      TalosChainsReader.NodeChoice.addressed(.any), .standing(.empty), .addressed(.empty),
+    ] {
+      var sources = SourceMap()
+      let reading = TalosChainsReader.read(
+        Array(Self.text(resource()).replacing("node: a", with: "node: 10.0.0.1").utf8),
+        name: "chains", options: .init(node: choice), sources: &sources)
+      let renderer = DiagnosticRenderer(sources: sources, style: .plain)
+      text += "## a node by address\n" + reading.diagnostics.map { renderer.render($0) }.joined()
+    }
     try expectGolden("chain-diagnostics.txt", text)
   }
 

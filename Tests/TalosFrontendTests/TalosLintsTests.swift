@@ -235,6 +235,26 @@ private let cases = [
     documents: [mode("block"), "apiVersion: v1alpha1\nkind: DHCPv6Config\nname: eth0\n"],
     has: ["talos.dhcpv6-dropped"]),
   Case(
+    testDescription: "DHCPv6 of an interface of old",
+    documents: [
+      machine(
+        "worker",
+        "  network:\n    interfaces:\n      - dhcp: true\n        dhcpOptions: {ipv6: true}\n"),
+      mode("block"),
+    ], has: ["talos.dhcpv6-dropped"]),
+  Case(
+    testDescription: "NodePorts without kube-proxy",
+    documents: [
+      machine("worker", "cluster:\n  proxy: {disabled: true}\n"), mode("block"),
+      rule("ports", "30000-32767 tcp", "10.0.0.0/8"),
+    ], has: ["talos.node-ports"]),
+  Case(
+    testDescription: "NodePorts with kube-proxy",
+    documents: [
+      machine("worker", "cluster:\n  proxy: {disabled: false}\n"), mode("block"),
+      rule("ports", "30000-32767 tcp", "10.0.0.0/8"),
+    ], hasNot: ["talos.node-ports"]),
+  Case(
     testDescription: "DHCPv6 with its rule",
     documents: [
       mode("block"), "apiVersion: v1alpha1\nkind: DHCPv6Config\nname: eth0\n",

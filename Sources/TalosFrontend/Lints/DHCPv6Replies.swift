@@ -9,15 +9,16 @@ enum DHCPv6Replies: Lint {
 
   static func findings(in subject: LintSubject) -> [Diagnostic] {
     let document = subject.configuration.others.first { $0.kind == "DHCPv6Config" }
+    let place = document?.span ?? subject.configuration.legacy?.usesDHCPv6?.span
     let isMissing = subject.admitted(to: 546, .udp).ipv6.isEmpty
-    guard let document, subject.isBlocking, isMissing else { return [] }
+    guard let place, subject.isBlocking, isMissing else { return [] }
     let text = RuleText(
       name: "dhcpv6-ingress", ports: [PortRange(546)], transport: .udp,
       entries: [RuleText.Entry("fe80::/10")])
     return [
       Diagnostic(
         code, .error, "answers of DHCPv6 servers are dropped: no rule lets them in on 546/udp",
-        at: Diagnostic.Label(document.span, "asks for an address"),
+        at: Diagnostic.Label(place, "asks for an address"),
         help: "add\n---\n\(text.yaml)")
     ]
   }

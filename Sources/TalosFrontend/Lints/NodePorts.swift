@@ -19,12 +19,14 @@ enum NodePorts: Lint {
           help: "use Talos 1.10 or newer")
       ]
     }
-    guard subject.networkPlugin == .cilium else { return [] }
+    let disabled = subject.configuration.legacy?.isKubeProxyDisabled.flatMap { $0.value ? $0 : nil }
+    guard subject.networkPlugin == .cilium || disabled != nil else { return [] }
     return [
       Diagnostic(
         code, .warning,
         "where Cilium serves NodePorts in place of kube-proxy, no rule filters them",
         at: Diagnostic.Label(ports.span, "NodePorts"),
+        secondary: disabled.map { [Diagnostic.Label($0.span, "kube-proxy is off")] } ?? [],
         notes: ["Cilium's eBPF programs take these packets before nftables sees them"],
         help: "restrict them with a CiliumClusterwideNetworkPolicy of the host firewall")
     ]

@@ -34,7 +34,7 @@ enum RepliesDropped: Lint {
             + "and the control plane's own connections fail now and then"
         ],
         help: "use block mode, which lets answers in\n"
-          + "apiVersion: v1alpha1\nkind: NetworkDefaultActionConfig\ningress: block")
+          + MachineConfiguration.DefaultAction.block.yaml)
     }
   }
 }

@@ -17,6 +17,21 @@ package enum TalosRemedies {
       self.service = service
     }
 
+    /// What Talos' documentation calls the rule for the ports.
+    var wellKnownName: String? {
+      guard transport == .tcp else {
+        return transport == .udp && ports.onlyValue == 51820 ? "kubespan" : nil
+      }
+      return switch ports.lowest {
+      case 2379, 2380: ports.highest ?? 0 <= 2380 ? "etcd" : nil
+      case 6443: ports.onlyValue == nil ? nil : "kubernetes-api"
+      case 10250: ports.onlyValue == nil ? nil : "kubelet"
+      case 50000: ports.onlyValue == nil ? nil : "apid"
+      case 50001: ports.onlyValue == nil ? nil : "trustd"
+      default: nil
+      }
+    }
+
     var ranges: [PortRange] {
       ports.intervals.map { PortRange(UInt16($0.lower), UInt16($0.upper)) }
     }
@@ -98,8 +113,9 @@ extension NetworkRule {
 extension MachineConfiguration {
   /// A name for a new document that no document has.
   func freeName(for target: TalosRemedies.Target) -> String {
+    let service = target.service ?? target.wellKnownName
     let port = target.ports.lowest.map { "-\($0)" } ?? ""
-    let base = "\(target.service ?? "\(target.transport)\(port)")-ingress"
+    let base = "\(service ?? "\(target.transport)\(port)")-ingress"
     let taken = Set(rules.map(\.name.value))
     if !taken.contains(base) { return base }
     return (2...).lazy.map { "\(base)-\($0)" }.first { !taken.contains($0) } ?? base
