@@ -59,6 +59,8 @@ package struct Program: Sendable {
   var setsZones = false
   /// Whether the ruleset has an ingress chain at all.
   var hasIngress = false
+  /// Whether it has an egress chain.
+  var hasEgress = false
   var registerCount = 8
   /// The number in its table of the chain that begins at an instruction.
   var chainStarts: [Int32: Int] = [:]

@@ -40,6 +40,8 @@ extension RulesetCompiler {
     for (tableIndex, table) in ruleset.tables.enumerated() where isAwake(table) {
       for (chainIndex, chain) in table.chains.enumerated() {
         guard let base = chain.base else { continue }
+        // The kernel looks at every flow there, whatever the chain says.
+        if base.kind == .nat { program.hasTranslations = true }
         var compiled = Program.CompiledChain(
           start: starts[tableIndex][chainIndex], isPolicyDrop: base.policy == .drop,
           isNat: base.kind == .nat, table: tableIndex, chain: chainIndex,
@@ -58,6 +60,7 @@ extension RulesetCompiler {
       }
     }
     program.hasIngress = candidates[.ingress] != nil
+    program.hasEgress = candidates[.egress] != nil
     let sending = (candidates[.output] ?? []) + (candidates[.postrouting] ?? [])
     let arriving = (candidates[.prerouting] ?? []) + (candidates[.input] ?? [])
     program.sendingEffects = effects(of: sending.map { program.chains[Int($0.number)].start })

@@ -253,6 +253,7 @@ extension Simulator {
     packet.output = host.device(device)
     if let end = enter(.forward, packet, &way) { return end }
     if let end = enter(.postrouting, packet, &way) { return end }
+    if program.hasEgress { return way.ended(.unknown, Self.egress) }
     return way.ended(.accept, "forwarded by \(device)")
   }
 
@@ -285,6 +286,7 @@ extension Simulator {
     if let end = rerouted(&packet, host, &way) { return end }
     if case .named(let output, _) = packet.output { returns = output == Host.loopback }
     if let end = enter(.postrouting, packet, &way) { return end }
+    if program.hasEgress { return way.ended(.unknown, Self.egress) }
     guard returns else { return way.ended(.accept, "sent") }
     way.isConfirmed = true
     guard host.followsLoopback else {
@@ -304,6 +306,8 @@ extension Simulator {
     if let end = enter(.input, packet, &way) { return end }
     return way.ended(.accept, "delivered")
   }
+
+  private static let egress = "what chains at egress do to whole ways is not followed"
 
   private enum Departure: Equatable {
     case device(InterfaceName)
