@@ -131,7 +131,7 @@ extension Prover {
     let transport = question.transport
     var here = states
     for (position, hook) in hooks.enumerated() {
-      if hop.kind == .looped, hook == .prerouting {
+      if hop.kind == .looped, hook == .ingress || hook == .prerouting {
         returnByLoopback(&here)
         walks[hop.firewall].isReturning = true
       }
@@ -227,7 +227,7 @@ extension Hop.Kind {
     case .outbound: [.output, .postrouting, .egress]
     case .through: [.ingress, .prerouting, .forward, .postrouting, .egress]
     case .inbound: [.ingress, .prerouting, .input]
-    case .looped: [.output, .postrouting, .prerouting, .input]
+    case .looped: [.output, .postrouting, .egress, .ingress, .prerouting, .input]
     }
   }
 
@@ -244,7 +244,7 @@ extension Hop.Kind {
     switch self {
     case .through, .inbound: true
     case .outbound: false
-    case .looped: hook == .prerouting || hook == .input
+    case .looped: hook == .ingress || hook == .prerouting || hook == .input
     }
   }
 }

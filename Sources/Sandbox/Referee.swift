@@ -178,7 +178,9 @@ struct Referee: ~Copyable {
     if report.isFromProgram, report.hook != 0, report.hook != 1 {
       verdicts.note(report)
       isBack = verdicts.left & 1 << 4 != 0
-    } else if isBack, report.input == 1, report.hook <= 1 {
+    } else if isBack, report.input == 1,
+      report.hook <= 1 || report.hook == HookVerdicts.firstDeviceHook
+    {
       if report.mark != .left, verdicts.entered & 1 << report.hook != 0 {
         isBack = false
         return

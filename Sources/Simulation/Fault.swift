@@ -31,6 +31,11 @@ package enum Fault: String, Hashable, Sendable, CaseIterable {
   case allMeetTranslation = "all-meet-translation"
   /// Rules behind a translation see the old addresses.
   case translationUnseen = "translation-unseen"
+  /// Chains of devices never run.
+  case ingressUnseen = "ingress-unseen"
+  case dormantRuns = "dormant-runs"
+  /// Connections that others began are new.
+  case earlierUnseen = "earlier-unseen"
 
   /// The mistake that simulators make which are built in the scope.
   @TaskLocal package static var switchedOn: Fault?

@@ -11,6 +11,10 @@ package struct Program: Sendable {
     var chain: Int
     /// The devices of an ingress or egress chain; nil where the listing does not say.
     var devices: [InterfaceName]?
+    /// Whether packets with broken extension headers never get to the rules.
+    ///
+    /// Source: net/netfilter/nft_chain_filter.c `nft_do_chain_inet_ingress`.
+    var dropsBrokenHeaders = false
     /// The mangling of it and of what it jumps to can matter to chains beside it.
     var hasSideEffects = false
   }
@@ -55,6 +59,8 @@ package struct Program: Sendable {
   var setsZones = false
   /// Whether the ruleset has an ingress chain at all.
   var hasIngress = false
+  /// Whether it has an egress chain.
+  var hasEgress = false
   var registerCount = 8
   /// The number in its table of the chain that begins at an instruction.
   var chainStarts: [Int32: Int] = [:]

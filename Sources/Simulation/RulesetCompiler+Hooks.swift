@@ -27,16 +27,26 @@ extension RulesetCompiler {
   /// The most orders of equal priorities that are tried.
   private static let orderLimit = 24
 
+  private func isAwake(_ table: Table) -> Bool {
+    #if FAULTS
+    if Fault.switchedOn == .dormantRuns { return true }
+    #endif
+    return !table.isDormant
+  }
+
   mutating func planHooks() {
     scanTracking()
     var candidates: [Hook: [Candidate]] = [:]
-    for (tableIndex, table) in ruleset.tables.enumerated() where !table.isDormant {
+    for (tableIndex, table) in ruleset.tables.enumerated() where isAwake(table) {
       for (chainIndex, chain) in table.chains.enumerated() {
         guard let base = chain.base else { continue }
+        // The kernel looks at every flow there, whatever the chain says.
+        if base.kind == .nat { program.hasTranslations = true }
         var compiled = Program.CompiledChain(
           start: starts[tableIndex][chainIndex], isPolicyDrop: base.policy == .drop,
           isNat: base.kind == .nat, table: tableIndex, chain: chainIndex,
           devices: base.devices?.compactMap { InterfaceName($0) })
+        compiled.dropsBrokenHeaders = base.hook == .ingress && table.family == .inet
         var seen: Set<Int> = []
         compiled.hasSideEffects = hasSideEffects(tableIndex, chainIndex, &seen)
         program.chains.append(compiled)
@@ -50,6 +60,7 @@ extension RulesetCompiler {
       }
     }
     program.hasIngress = candidates[.ingress] != nil
+    program.hasEgress = candidates[.egress] != nil
     let sending = (candidates[.output] ?? []) + (candidates[.postrouting] ?? [])
     let arriving = (candidates[.prerouting] ?? []) + (candidates[.input] ?? [])
     program.sendingEffects = effects(of: sending.map { program.chains[Int($0.number)].start })

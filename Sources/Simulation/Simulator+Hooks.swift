@@ -111,6 +111,9 @@ extension Simulator {
     for entry in schedule {
       switch applicability(of: entry, packet, environment, hook) {
       case .no: continue
+      case .drops:
+        decidingRule = -1
+        return .drop
       case .unknown(let reason):
         note(reason, -1)
         return .unknown
@@ -178,7 +181,17 @@ extension Simulator {
   private enum Applicability {
     case yes
     case no
+    /// The kernel drops the packet in the chain's place.
+    case drops
     case unknown(Int32)
+  }
+
+  /// Whether the extension headers of a packet end before they should.
+  private func hasBrokenHeaders(
+    _ packet: borrowing Packet, _ environment: Environment
+  ) -> Bool {
+    guard let content = environment.content else { return packet.layout.transport == nil }
+    return packet.carrying(content).layout.transport == nil
   }
 
   private mutating func applicability(
@@ -201,10 +214,14 @@ extension Simulator {
     case .chain(let chain, _):
       let compiled = program.chains[Int(chain)]
       if hook == .ingress || hook == .egress {
+        #if FAULTS
+        if fault == .ingressUnseen { return .no }
+        #endif
         let device = hook == .ingress ? packet.input : packet.output
         guard let devices = compiled.devices else { return .unknown(fixedReasons.device) }
         guard case .named(let name, _) = device else { return .unknown(fixedReasons.device) }
-        return devices.contains(name) ? .yes : .no
+        guard devices.contains(name) else { return .no }
+        return compiled.dropsBrokenHeaders && hasBrokenHeaders(packet, environment) ? .drops : .yes
       }
       guard compiled.isNat else { return .yes }
       // Chains of type nat see only packets that begin a tracked flow (nf_nat_inet_fn).
@@ -270,6 +287,9 @@ extension Simulator {
     switch applies {
     case .no:
       ends.accepting.insert(environment)
+      return
+    case .drops:
+      ends.drops = true
       return
     case .unknown(let reason):
       note(reason, -1)

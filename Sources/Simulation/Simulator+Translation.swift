@@ -291,7 +291,8 @@ extension Simulator {
 
   /// Translates a packet of a connection that is bound already, as the kernel does at this hook.
   ///
-  /// - Returns: false where the kernel drops it, because its header is too short to be rewritten.
+  /// - Returns: false where the kernel drops it, because its header is too short to be rewritten, or
+  ///   it is an error with a wrong sum.
   mutating func translateBound(
     _ binding: Binding, _ packet: borrowing Packet, _ environment: inout Environment, _ hook: Hook
   ) -> Bool {
@@ -303,6 +304,7 @@ extension Simulator {
       return true
     case .bound(let index, let isReply):
       let connection = connections[index]
+      if tracked?.state == .known(.related), packet.isSpoiltError { return false }
       // An answer goes back the other way: what was its destination is its source.
       let applies =
         isSource != isReply ? connection.isSourceMapped : connection.isDestinationMapped
@@ -330,6 +332,15 @@ extension Packet {
   /// Whether translation writes behind an IPv6 authentication header, which is not followed.
   var isAuthenticated: Bool {
     !layout.isIPv4 && layout.transport == TransportProtocol.ah.rawValue
+  }
+
+  /// Whether the packet is an ICMP error whose sum is wrong, which translation drops at every hook.
+  ///
+  /// Source: net/netfilter/nf_nat_proto.c `nf_nat_icmp_reply_translation`.
+  fileprivate var isSpoiltError: Bool {
+    let own: TransportProtocol = layout.isIPv4 ? .icmp : .icmpv6
+    return layout.transport == own.rawValue
+      && !layout.isChecksumValid(of: own, from: layout.transportOffset, in: bytes)
   }
 
   /// Whether translation finds as much of the transport header as it wants to write.

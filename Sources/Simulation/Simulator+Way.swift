@@ -171,11 +171,7 @@ extension Simulator {
     packet.input = host.device(input)
     packet.output = .absent
     if program.hasIngress, let end = enter(.ingress, packet, &way) { return end }
-    switch receptionFault(packet, input, host) {
-    case .accepted: break
-    case .discarded(let why): return way.ended(.drop, why)
-    case .undecided(let why): return way.ended(.unknown, why)
-    }
+    if let end = reception(of: packet, input, host, &way) { return end }
     if packet.layout.isFragment, let end = fragmentEnd(packet, &way) { return end }
     if let end = enter(.prerouting, packet, &way) { return end }
     if way.environments.contains(where: { $0.mayDiffer(8, 40) }) {
@@ -193,6 +189,46 @@ extension Simulator {
     case .discarded(let why): return way.ended(.drop, why)
     case .undecided(let why): return way.ended(.unknown, why)
     }
+  }
+
+  /// What the host does with the packet before any hook of the IP layer, in whatever form it may be.
+  private func reception(
+    of packet: borrowing Packet, _ input: InterfaceName, _ host: Host, _ way: inout Way
+  ) -> PacketReport? {
+    if way.environments.contains(where: { $0.mayDiffer(0, 40) }) {
+      return way.ended(.unknown, program.reasons[Int(fixedReasons.altered)])
+    }
+    let spoilt = way.environments.filter { $0.flags.contains(.headerSumSpoilt) }
+    if !spoilt.isEmpty {
+      let isCertain = spoilt.count == way.environments.count
+      return way.ended(isCertain ? .drop : .unknown, "its header's checksum is wrong")
+    }
+    var accepted = 0
+    var fault: String?
+    for environment in way.environments {
+      var form = environment.content.map { packet.carrying($0) } ?? copy packet
+      if environment.flags.contains(.packetTypeUnknown) {
+        return way.ended(.unknown, "whether its frame was for this host was rewritten")
+      }
+      if let type = environment.packetType {
+        // PACKET_OTHERHOST; whom the frame was for does not count any more.
+        if type == 3 {
+          fault = "the frame was for another host"
+          continue
+        }
+        form.frame?.destination = nil
+      }
+      guard form.layout.isFragment == packet.layout.isFragment else {
+        return way.ended(.unknown, program.reasons[Int(fixedReasons.altered)])
+      }
+      switch receptionFault(form, input, host) {
+      case .accepted: accepted += 1
+      case .discarded(let why): fault = why
+      case .undecided(let why): return way.ended(.unknown, why)
+      }
+    }
+    guard let fault else { return nil }
+    return way.ended(accepted == 0 ? .drop : .unknown, fault)
   }
 
   /// Where routing takes the packet, in whatever form it may be in by now.
@@ -261,6 +297,7 @@ extension Simulator {
     packet.output = host.device(device)
     if let end = enter(.forward, packet, &way) { return end }
     if let end = enter(.postrouting, packet, &way) { return end }
+    if program.hasEgress { return way.ended(.unknown, Self.egress) }
     return way.ended(.accept, "forwarded by \(device)")
   }
 
@@ -293,6 +330,7 @@ extension Simulator {
     if let end = rerouted(&packet, host, &way) { return end }
     if case .named(let output, _) = packet.output { returns = output == Host.loopback }
     if let end = enter(.postrouting, packet, &way) { return end }
+    if program.hasEgress { return way.ended(.unknown, Self.egress) }
     guard returns else { return way.ended(.accept, "sent") }
     way.isConfirmed = true
     guard host.followsLoopback else {
@@ -301,34 +339,19 @@ extension Simulator {
       }
       return way.ended(.unknown, "it comes back on lo, which the host does not describe")
     }
-    if way.environments.contains(where: { $0.mayDiffer(8, 40) }) {
-      return way.ended(.unknown, program.reasons[Int(fixedReasons.altered)])
-    }
-    let spoilt = way.environments.filter { $0.flags.contains(.headerSumSpoilt) }
-    if !spoilt.isEmpty {
-      let isCertain = spoilt.count == way.environments.count
-      return way.ended(isCertain ? .drop : .unknown, "its header's checksum is wrong")
-    }
     packet.input = host.device(Host.loopback)
     packet.output = .absent
     packet.frame = Packet.Frame()
     isReturning = true
-    let contents = Set(way.environments.map(\.content))
-    for content in contents {
-      let fault =
-        content.map { receptionFault(packet.carrying($0), Host.loopback, host) }
-        ?? receptionFault(packet, Host.loopback, host)
-      switch fault {
-      case .accepted: break
-      case .discarded(let why): return way.ended(contents.count == 1 ? .drop : .unknown, why)
-      case .undecided(let why): return way.ended(.unknown, why)
-      }
-    }
+    if program.hasIngress, let end = enter(.ingress, packet, &way) { return end }
+    if let end = reception(of: packet, Host.loopback, host, &way) { return end }
     if let end = enter(.prerouting, packet, &way) { return end }
     if packet.layout.isFragment, packet.layout.isIPv4 { return keptFragment(packet, way) }
     if let end = enter(.input, packet, &way) { return end }
     return way.ended(.accept, "delivered")
   }
+
+  private static let egress = "what chains at egress do to whole ways is not followed"
 
   private enum Departure: Equatable {
     case device(InterfaceName)
@@ -372,9 +395,11 @@ extension Simulator {
         return way.ended(.unknown, program.reasons[Int(fixedReasons.translated)])
       }
       switch departure(to: destination, host) {
-      case .device(let device): devices.insert(device)
-      case .unreachable, .undecided:
-        // The kernel looks within the hook, and drops there what has no route.
+      case .device(let device) where device == Host.loopback || !packet.isFromLoopback:
+        devices.insert(device)
+      case .device, .unreachable, .undecided:
+        // The kernel looks within the hook, and drops there what has no route: what comes from a
+        // loopback address has none to elsewhere (net/ipv4/route.c, `__mkroute_output`).
         way.hooks[way.hooks.count - 1].verdict = .unknown
         return way.ended(.unknown, program.reasons[Int(fixedReasons.route)])
       }
@@ -420,4 +445,9 @@ extension Simulator {
     case .ipv6(let address): address.rawValue >> 120 == 0xFF || address.rawValue >> 118 == 0x3FA
     }
   }
+}
+
+extension Packet {
+  /// Whether the source is an IPv4 address that only the host itself has (127.0.0.0/8).
+  fileprivate var isFromLoopback: Bool { layout.isIPv4 && source.rawValue >> 24 == 127 }
 }

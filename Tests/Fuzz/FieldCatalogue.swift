@@ -177,14 +177,16 @@ enum FieldCatalogue {
     RuleField(text: "fib saddr type", kind: .addressType, weight: 3, isKey: false),
     RuleField(
       text: "fib daddr . iif type", kind: .addressType, weight: 2,
-      hooks: ["prerouting", "input", "forward"], isKey: false),
+      hooks: ["ingress", "prerouting", "input", "forward"], isKey: false),
     RuleField(
       text: "fib saddr . iif oif", kind: .presence, weight: 3,
-      hooks: ["prerouting", "input", "forward"], isKey: false),
+      hooks: ["ingress", "prerouting", "input", "forward"], isKey: false),
     RuleField(
-      text: "ether saddr", kind: .ether, weight: 3, hooks: ["prerouting", "input", "forward"]),
+      text: "ether saddr", kind: .ether, weight: 3,
+      hooks: ["ingress", "prerouting", "input", "forward"]),
     RuleField(
-      text: "ether daddr", kind: .ether, weight: 2, hooks: ["prerouting", "input", "forward"]),
+      text: "ether daddr", kind: .ether, weight: 2,
+      hooks: ["ingress", "prerouting", "input", "forward"]),
   ]
 
   /// Fields that only tables of more than one protocol have a use for.

@@ -9,6 +9,8 @@ struct LoadedRuleset {
   /// Without what nft or the kernel refused.
   var tree: RulesetTree
   var listing: [UInt8]
+  /// What the JSON leaves out; nil where it leaves out nothing, or the listing is read alone.
+  var text: [UInt8]?
   /// What the rules test; nil where the listing is read alone.
   var bytecode: [UInt8]?
   var ruleset: Ruleset
@@ -58,14 +60,15 @@ struct Loader {
       switch translation {
       case .loaded(let listing):
         let bytecode = readsListingAlone ? nil : listing.bytecode
+        let text = readsListingAlone ? nil : listing.text
         let reading = NftablesReader.read(
-          listing.json, name: "listing", sources: &sources, bytecode: bytecode)
+          listing.json, name: "listing", sources: &sources, text: text, bytecode: bytecode)
         guard let ruleset = reading.ruleset else {
           failure = reading.diagnostics.first?.message ?? "not read"
           return nil
         }
         return LoadedRuleset(
-          tree: tree, listing: listing.json, bytecode: bytecode, ruleset: ruleset)
+          tree: tree, listing: listing.json, text: text, bytecode: bytecode, ruleset: ruleset)
       case .rejected(let diagnostics):
         guard repairs else { return nil }
         let refused = Set(

@@ -63,10 +63,10 @@ enum MutationCheck {
     guard let loaded = worker.loader.load(trial.tree) else { return false }
     do throws(SandboxError) {
       let kernel = try worker.verdicts(
-        of: trial.packets, under: loaded.tree.text, on: trial.host)
+        of: trial.packets, under: loaded.tree.text, on: trial.host, after: trial.connections)
       func disputes(_ fault: Fault?) -> Bool {
         Fault.$switchedOn.withValue(fault) {
-          var comparison = Comparison(loaded.ruleset, host: trial.host)
+          var comparison = Comparison(loaded.ruleset, host: trial.host, after: trial.connections)
           comparison.compare(trial.packets, kernel, provesEvery: 0)
           return !comparison.disagreements.isEmpty
         }

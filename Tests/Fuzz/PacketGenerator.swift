@@ -14,8 +14,15 @@ struct PacketGenerator {
   private let hasFragments: Bool
   private var number: UInt64 = 0
   private var sources: Set<UInt64> = []
+  /// The connections that others began.
+  let flows: [SandboxConnection]
+  /// What the packet at hand has to look like to belong to one of them.
+  private var followed: Followed?
 
-  init(seed: UInt64, pool: ValuePool, host: Host, families: [IPFamily]) {
+  init(
+    seed: UInt64, pool: ValuePool, host: Host, families: [IPFamily], flows: [SandboxConnection]
+  ) {
+    self.flows = flows
     draw = Draw(seed: seed)
     self.pool = pool
     self.host = host
@@ -24,18 +31,28 @@ struct PacketGenerator {
   }
 
   mutating func packet() -> SandboxPacket {
-    let family = draw.chance(95) ? draw.pick(families) : draw.pick([.ipv4, .ipv6])
-    let isLocal = draw.chance(22)
+    followed = follow()
+    let family =
+      followed?.source.family
+      ?? (draw.chance(95) ? draw.pick(families) : draw.pick([.ipv4, .ipv6]))
+    let isLocal = if let followed { isSentFromHere(followed) } else { draw.chance(22) }
     let source: IPAddress
-    if isLocal, draw.chance(85) {
+    if let followed {
+      source = followed.source
+    } else if isLocal, draw.chance(85) {
       source = HostSamples.address(draw.pick(family == .ipv4 ? HostSamples.ipv4 : HostSamples.ipv6))
     } else {
       source = address(family)
     }
-    let destination =
-      !isLocal && draw.chance(35)
-      ? HostSamples.address(draw.pick(family == .ipv4 ? HostSamples.ipv4 : HostSamples.ipv6))
-      : address(family)
+    let destination: IPAddress
+    if let followed {
+      destination = followed.destination
+    } else {
+      destination =
+        !isLocal && draw.chance(35)
+        ? HostSamples.address(draw.pick(family == .ipv4 ? HostSamples.ipv4 : HostSamples.ipv6))
+        : address(family)
+    }
     var bytes = self.bytes(family, from: source, to: destination)
     number += 1
     // The kernel repairs what programs send, so only what comes in is damaged.
@@ -64,7 +81,7 @@ struct PacketGenerator {
     return MACAddress(rawValue: 0x0250_0000_0000 + number - 1)
   }
 
-  private mutating func address(_ family: IPFamily) -> IPAddress {
+  mutating func address(_ family: IPFamily) -> IPAddress {
     let kind: ValueKind = family == .ipv4 ? .ipv4 : .ipv6
     return IPAddress(family, rawValue: pool.packetValue(kind, using: &draw))
   }
@@ -76,7 +93,8 @@ struct PacketGenerator {
   // MARK: Transport
 
   private mutating func transport(_ family: IPFamily) -> UInt8 {
-    switch draw.number(0...19) {
+    if let followed { return followed.transport }
+    return switch draw.number(0...19) {
     case 0...8: 6
     case 9...13: 17
     case 14...16: family == .ipv4 ? 1 : 58
@@ -86,7 +104,10 @@ struct PacketGenerator {
   }
 
   private mutating func port() -> [UInt8] {
-    octets(UInt64(pool.packetValue(.port, using: &draw)), 2)
+    if followed?.ports.isEmpty == false, let port = followed?.ports.removeFirst() {
+      return octets(UInt64(port), 2)
+    }
+    return octets(UInt64(pool.packetValue(.port, using: &draw)), 2)
   }
 
   private func octets(_ value: UInt64, _ count: Int) -> [UInt8] {
@@ -147,10 +168,15 @@ struct PacketGenerator {
       }
       while options.count % 4 != 0 { options.append(draw.chance(80) ? 1 : 0) }
     }
-    let flags: UInt8 = draw.pick(weighted: [
-      (30, 0x02), (8, 0x12), (12, 0x10), (4, 0x18), (4, 0x11), (4, 0x04), (3, 0x14), (2, 0x00),
-      (2, 0x29), (2, 0x03), (2, 0xC2), (2, 0x3F), (2, UInt8(draw.bits(8))),
-    ])
+    // Mostly what goes on, as what ends a connection leaves little to ask.
+    let going = followed == nil ? 0 : 60
+    let usual: [(Int, UInt8)] = [(4 * going, 0x10), (going, 0x18)]
+    let flags: UInt8 = draw.pick(
+      weighted: usual + [
+        (30, 0x02), (8, 0x12),
+        (12, 0x10), (4, 0x18), (4, 0x11), (4, 0x04), (3, 0x14), (2, 0x00),
+        (2, 0x29), (2, 0x03), (2, 0xC2), (2, 0x3F), (2, UInt8(draw.bits(8))),
+      ])
     let sequence = number("tcp sequence", bits: 32, usual: [1_000])
     let acknowledged = number("tcp ackseq", bits: 32, usual: [0, 77])
     var header = port() + port() + octets(sequence, 4) + octets(acknowledged, 4)
@@ -163,7 +189,12 @@ struct PacketGenerator {
   }
 
   private mutating func icmp() -> [UInt8] {
-    let type = UInt8(pool.packetValue(.icmpType, using: &draw))
+    if let echo = followed?.echo {
+      return [echo.type, 0, 0, 0] + octets(UInt64(echo.identifier), 2) + [0, 1] + payload()
+    }
+    let type =
+      followed == nil
+      ? UInt8(pool.packetValue(.icmpType, using: &draw)) : draw.pick([3, 3, 4, 11, 12])
     let code = UInt8(number("icmp code", bits: 8, usual: [0, 0, 1, 3, 4, 13]))
     let first = octets(number("icmp id", bits: 16, usual: [7]), 2)
     let second = octets(number("icmp mtu", bits: 16, usual: [1, 1_280]), 2)
@@ -172,7 +203,12 @@ struct PacketGenerator {
   }
 
   private mutating func icmpv6() -> [UInt8] {
-    let type = UInt8(pool.packetValue(.icmpv6Type, using: &draw))
+    if let echo = followed?.echo {
+      return [echo.type, 0, 0, 0] + octets(UInt64(echo.identifier), 2) + [0, 1] + payload()
+    }
+    let type =
+      followed == nil
+      ? UInt8(pool.packetValue(.icmpv6Type, using: &draw)) : draw.pick([1, 2, 3, 4])
     let code = UInt8(number("icmpv6 code", bits: 8, usual: [0, 0, 1, 3, 4]))
     let head = [type, code, 0, 0]
     let word =
@@ -188,9 +224,11 @@ struct PacketGenerator {
 
   /// The packet that an ICMP error is about.
   private mutating func quoted(_ family: IPFamily) -> [UInt8] {
-    let inner = draw.pick([UInt8(6), 17])
+    let inner: UInt8 = followed?.quoted?.transport ?? draw.pick([UInt8(6), 17])
+    let source = followed?.quoted?.source ?? address(family)
+    let destination = followed?.quoted?.destination ?? address(family)
     let packet = header(
-      family, from: address(family), to: address(family), next: inner, payload: 20, offset: 0)
+      family, from: source, to: destination, next: inner, payload: 20, offset: 0)
     let body = port() + port() + octets(1_000, 4) + (draw.chance(50) ? octets(0, 12) : [])
     return packet + body
   }

@@ -18,13 +18,12 @@ enum Replay {
         say("its listing is not read")
         return 1
       }
-      let kernel = try KernelReferee(ruleset: fixture.text, host: host)
-        .verdicts(for: fixture.sandboxPackets).map(\.byHook)
+      let kernel = try fixture.ask()
       for (number, (now, recorded)) in zip(kernel, fixture.verdicts).enumerated()
       where now != recorded {
         say("packet \(number): kernel \(now), recorded \(recorded)")
       }
-      var comparison = Comparison(ruleset, host: host)
+      var comparison = Comparison(ruleset, host: host, after: fixture.sandboxConnections)
       comparison.compare(fixture.sandboxPackets, kernel, provesEvery: 1)
       for found in comparison.disagreements {
         say("packet \(found.packet), \(found.side.rawValue): \(found.words)")
@@ -44,20 +43,20 @@ enum Replay {
       let host = try Simulation.Host(reading: Array(fixture.host.utf8))
       let text = NSTemporaryDirectory() + "portproof-record-\(getpid()).nft"
       defer { try? FileManager.default.removeItem(atPath: text) }
-      try Data(fixture.text).write(to: URL(filePath: text))
+      try Data(fixture.commands).write(to: URL(filePath: text))
       var sources = SourceMap()
       guard case .loaded(let listing) = try LibnftablesReader().translate(text, into: &sources)
       else {
         say("\(path): not loaded")
         return 1
       }
-      let kernel = try KernelReferee(ruleset: fixture.text, host: host)
-        .verdicts(for: fixture.sandboxPackets).map(\.byHook)
+      let kernel = try fixture.ask()
       fixture = KernelFixture(
         why: fixture.why, kernel: Machine.kernelRelease,
         ruleset: fixture.ruleset.joined(separator: "\n"), listing: listing.json,
+        text: fixture.bytecode == nil && fixture.text == nil ? nil : listing.text,
         bytecode: fixture.bytecode == nil ? nil : listing.bytecode, host: host,
-        packets: fixture.sandboxPackets, verdicts: kernel)
+        connections: fixture.sandboxConnections, packets: fixture.sandboxPackets, verdicts: kernel)
       try fixture.file.write(to: URL(filePath: path))
       return 0
     } catch {

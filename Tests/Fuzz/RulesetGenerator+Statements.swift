@@ -18,7 +18,7 @@ extension RulesetGenerator {
         return Clause("counter name \"\(counter.name)\"")
       }
       return Clause("counter")
-    case 11 where place.hook == "prerouting":
+    case 11 where place.hook == "prerouting" || place.hook == "ingress":
       return Clause("meta pkttype set \(draw.pick(["host", "broadcast", "other"]))")
     default: return Clause("meta priority set 1:2")
     }
@@ -113,7 +113,8 @@ extension RulesetGenerator {
   }
 
   private mutating func rejection(_ theme: Theme, _ place: RulePlace) -> Clause {
-    guard ["input", "forward", "output", "prerouting"].contains(place.hook), !place.isNat else {
+    guard ["input", "forward", "output", "prerouting", "ingress"].contains(place.hook), !place.isNat
+    else {
       return Clause("drop")
     }
     var forms = ["reject"]
@@ -124,7 +125,7 @@ extension RulesetGenerator {
     if theme.network == .ipv6 {
       forms += ["reject with icmpv6 type no-route", "reject with icmpv6 type admin-prohibited"]
     }
-    if place.family == "inet", theme.network == .any {
+    if place.family == "inet" || place.family == "netdev", theme.network == .any {
       forms += ["reject with icmpx type host-unreachable", "reject with icmpx type no-route"]
     }
     return Clause(draw.pick(forms))

@@ -30,14 +30,14 @@ struct RulesetGenerator {
 
   mutating func ruleset() -> RulesetTree {
     for number in 0..<draw.pick(weighted: [(6, 1), (4, 2), (1, 3)]) {
-      let family = draw.pick(weighted: [(4, "ip"), (3, "ip6"), (6, "inet")])
+      let family = draw.pick(weighted: [(8, "ip"), (6, "ip6"), (12, "inet"), (3, "netdev")])
       tree.tables.append(table(family, "t\(number)"))
     }
     return tree
   }
 
   private mutating func table(_ family: String, _ name: String) -> RulesetTree.Table {
-    var table = RulesetTree.Table(family: family, name: name)
+    var table = RulesetTree.Table(family: family, name: name, isDormant: draw.chance(5))
     sets = []
     objects = []
     if draw.chance(40) {
@@ -82,6 +82,9 @@ struct RulesetGenerator {
   }
 
   private mutating func baseChain(_ family: String, _ name: String) -> RulesetTree.Chain {
+    if family == "netdev" || family == "inet" && draw.chance(8) {
+      return ingressChain(family, name)
+    }
     let isNat = draw.chance(12)
     let hook =
       isNat
@@ -107,6 +110,23 @@ struct RulesetGenerator {
     let rules = (0..<draw.number(1...5)).map { _ in rule(place) }
     return RulesetTree.Chain(
       name: name, base: "type \(type) hook \(hook) priority \(priority); policy \(policy);",
+      rules: rules)
+  }
+
+  /// A chain that sees the frames of one device or of several, before all else.
+  private mutating func ingressChain(_ family: String, _ name: String) -> RulesetTree.Chain {
+    let devices = draw.some(1...3, of: ["eth0", "eth0", "eth1", "wg0", "lo"])
+    let names = devices.enumerated().filter { !devices[..<$0].contains($1) }.map { $1 }
+    let place = RulePlace(family: family, hook: "ingress", isNat: false)
+    let rules = (0..<draw.number(1...5)).map { _ in rule(place) }
+    let device =
+      names.count == 1
+      ? "device \(names[0])" : "devices = { \(names.joined(separator: ", ")) }"
+    let priority = draw.pick(weighted: [(4, 0), (2, -500), (2, 10), (1, -1)])
+    let policy = draw.chance(12) ? "drop" : "accept"
+    return RulesetTree.Chain(
+      name: name,
+      base: "type filter hook ingress \(device) priority \(priority); policy \(policy);",
       rules: rules)
   }
 
@@ -169,7 +189,9 @@ struct RulesetGenerator {
     var all = FieldCatalogue.network + FieldCatalogue.transport + FieldCatalogue.meta
     // nft takes what it can infer out of the listing, and the other way round a rule that says
     // both lists like one that says one; so nothing is said twice.
-    if place.family == "inet", theme.network == .any { all += FieldCatalogue.families }
+    if place.family == "inet" || place.family == "netdev", theme.network == .any {
+      all += FieldCatalogue.families
+    }
     return all.compactMap { field in
       guard field.network == .any || field.network == theme.network else { return nil }
       guard field.transport == .any || field.transport == theme.transport else { return nil }

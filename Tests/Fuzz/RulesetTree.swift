@@ -149,9 +149,14 @@ private func mentions(_ text: String, _ name: String) -> Bool {
 }
 
 extension RulesetTree {
-  /// Takes out what a listing does not tell and bytecode does.
+  /// Takes out what a listing does not tell, and bytecode or text does.
   mutating func removeWhatListingsHide() {
     for table in tables.indices {
+      tables[table].isDormant = false
+      for chain in tables[table].chains.indices.reversed()
+      where tables[table].chains[chain].base?.contains("hook ingress") == true {
+        remove(.chain(table, chain))
+      }
       for chain in tables[table].chains.indices {
         for rule in tables[table].chains[chain].rules.indices {
           tables[table].chains[chain].rules[rule].removeWhatListingsHide()

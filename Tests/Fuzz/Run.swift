@@ -66,12 +66,13 @@ final class Run: Sendable {
     if options.only != nil { say(loaded.tree.text) }
     let kernel: [KernelVerdicts]
     do throws(SandboxError) {
-      kernel = try worker.verdicts(of: trial.packets, under: loaded.tree.text, on: trial.host)
+      kernel = try worker.verdicts(
+        of: trial.packets, under: loaded.tree.text, on: trial.host, after: trial.connections)
     } catch {
       tally.failures["\(error)", default: 0] += 1
       return
     }
-    var comparison = Comparison(loaded.ruleset, host: trial.host)
+    var comparison = Comparison(loaded.ruleset, host: trial.host, after: trial.connections)
     comparison.compare(trial.packets, kernel, provesEvery: options.proofStride)
     tally.rulesets += 1
     tally.rules += loaded.tree.tables.reduce(0) { $0 + $1.chains.reduce(0) { $0 + $1.rules.count } }
@@ -94,7 +95,8 @@ final class Run: Sendable {
     _ worker: Worker
   ) {
     var shrinker = Shrinker(tree, trial.packets, first) { tree, packets in
-      worker.disagreement(tree, packets, on: trial.host, side: first.side)
+      worker.disagreement(
+        tree, packets, on: trial.host, after: trial.connections, side: first.side)
     }
     shrinker.shrink()
     let found = shrinker.disagreement
@@ -102,12 +104,12 @@ final class Run: Sendable {
       """
       trial \(number), packet \(first.packet), \(found.side) (\(count) in all) \
       at \(found.hook.map { "\($0)" } ?? "the way"), \(summary(trial.host))
-      \(shrinker.tree.text)\(shrinker.packets.map(text).joined(separator: "\n"))
+      \(shrinker.tree.text)\(trial.connections.map(text).joined())\(shrinker.packets.map(text).joined(separator: "\n"))
         \(found.words)
       """)
     guard let folder = options.fixtures,
       let fixture = worker.fixture(
-        shrinker.tree, shrinker.packets, on: trial.host,
+        shrinker.tree, shrinker.packets, on: trial.host, after: trial.connections,
         why: "\(found.side.rawValue): \(found.words)")
     else { return }
     do {
@@ -128,6 +130,13 @@ final class Run: Sendable {
     }
     return
       "  \(PacketPrinter.print(packet: packet.bytes)) \(origin)\n    \(hexadecimal(packet.bytes))"
+  }
+
+  private func text(_ connection: SandboxConnection) -> String {
+    let earlier = connection.earlier
+    return "  there was \(earlier.transport) \(earlier.source) \(earlier.sourcePort) to "
+      + "\(earlier.destination) \(earlier.destinationPort), mark \(earlier.mark)"
+      + "\(earlier.isAnswered ? ", answered" : "")\n"
   }
 
   /// What differs between the hosts of a run.

@@ -6,6 +6,8 @@ import Simulation
 /// One drawn ruleset with its packets.
 struct Trial {
   var tree: RulesetTree
+  /// What others began before the packets come.
+  var connections: [SandboxConnection] = []
   var packets: [SandboxPacket]
   var host: Simulation.Host
   /// Whether the ruleset is read from its listing alone, as a saved file is; otherwise its bytecode
@@ -25,8 +27,13 @@ struct Trial {
     var seen: [IPFamily] = []
     if families.contains(where: { $0 != "ip6" }) { seen.append(.ipv4) }
     if families.contains(where: { $0 != "ip" }) { seen.append(.ipv6) }
+    let seed = UInt64(seeds.bits(64))
+    if seeds.chance(15) {
+      var begun = ConnectionGenerator(seed: UInt64(seeds.bits(64)), pool: generator.pool)
+      connections = begun.connections(seen)
+    }
     var source = PacketGenerator(
-      seed: UInt64(seeds.bits(64)), pool: generator.pool, host: host, families: seen)
+      seed: seed, pool: generator.pool, host: host, families: seen, flows: connections)
     packets = (0..<packetCount).map { _ in source.packet() }
   }
 }

@@ -28,10 +28,14 @@ package struct KernelFixture: Codable, Sendable {
   package var ruleset: [String]
   /// What nft lists of them.
   package var listing: String
+  /// The text listing, where JSON leaves out what it tells; nil where there is none.
+  package var text: String?
   /// The bytecode of the rules; nil where the case is about a listing alone.
   package var bytecode: String?
   /// As `simulate --host` reads it.
   package var host: String
+  /// What others began before the packets came; nil for nothing.
+  package var connections: [Connection]?
   package var packets: [Packet]
 
   /// Reads a fixture's file.
@@ -40,15 +44,19 @@ package struct KernelFixture: Codable, Sendable {
   }
 
   package init(
-    why: String, kernel: String, ruleset: String, listing: [UInt8], bytecode: [UInt8]?,
-    host: Simulation.Host, packets: [SandboxPacket], verdicts: [KernelVerdicts]
+    why: String, kernel: String, ruleset: String, listing: [UInt8], text: [UInt8]?,
+    bytecode: [UInt8]?,
+    host: Simulation.Host, connections: [SandboxConnection] = [], packets: [SandboxPacket],
+    verdicts: [KernelVerdicts]
   ) {
     self.why = why
     self.kernel = kernel
     self.ruleset = ruleset.split(separator: "\n").map(String.init)
     self.listing = String(decoding: listing, as: UTF8.self)
+    self.text = text.map { String(decoding: $0, as: UTF8.self) }
     self.bytecode = bytecode.map { String(decoding: $0, as: UTF8.self) }
     self.host = host.description
+    self.connections = connections.isEmpty ? nil : connections.map { Connection($0) }
     self.packets = zip(packets, verdicts).map { packet, verdicts in
       var hooks: [String: String] = [:]
       for (hook, verdict) in verdicts { hooks[hook.rawValue] = verdict.rawValue }
@@ -72,7 +80,11 @@ package struct KernelFixture: Codable, Sendable {
     }
   }
 
-  package var text: [UInt8] { Array((ruleset.joined(separator: "\n") + "\n").utf8) }
+  package var commands: [UInt8] { Array((ruleset.joined(separator: "\n") + "\n").utf8) }
+
+  package var sandboxConnections: [SandboxConnection] {
+    (connections ?? []).compactMap(\.sandboxConnection)
+  }
 
   package var sandboxPackets: [SandboxPacket] {
     packets.map { packet in
@@ -98,12 +110,25 @@ package struct KernelFixture: Codable, Sendable {
     }
   }
 
+  /// What the kernel of this machine does with the packets.
+  ///
+  /// - Parameter executable: The tool that is the sandbox's child; nil for this one.
+  /// - Returns: The verdicts of the hooks that each reached.
+  /// - Throws: ``SandboxError`` where the kernel could not be asked, ``JSONError`` for the host.
+  package func ask(executable: String? = nil) throws -> [KernelVerdicts] {
+    let host = try Simulation.Host(reading: Array(host.utf8))
+    var session = try SandboxSession(host: host, executable: executable)
+    try session.load(commands)
+    try session.add(sandboxConnections)
+    return try session.verdicts(for: sandboxPackets).map(\.byHook)
+  }
+
   /// The listing as the front-end reads it; nil where it refuses to.
   package var read: Ruleset? {
     var sources = SourceMap()
     return NftablesReader.read(
       Array(listing.utf8), name: "listing", sources: &sources,
-      bytecode: bytecode.map { Array($0.utf8) }
+      text: text.map { Array($0.utf8) }, bytecode: bytecode.map { Array($0.utf8) }
     ).ruleset
   }
 }

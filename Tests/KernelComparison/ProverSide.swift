@@ -36,7 +36,7 @@ struct ProverSide: ~Copyable {
         if let base = chain.base { hooks.insert(base.hook) }
       }
     }
-    self.hooks = hooks.filter { $0 != .ingress && $0 != .egress }.sorted {
+    self.hooks = hooks.filter { $0 != .egress }.sorted {
       $0.rawValue < $1.rawValue
     }
   }
@@ -65,7 +65,8 @@ struct ProverSide: ~Copyable {
     var questions: [Question] = []
     for hook in hooks where hook == first || Bool.random(using: &random) {
       let state = hook == first ? fresh ?? state(&random) : state(&random)
-      let isIncoming = hook == .prerouting || hook == .input || hook == .forward
+      let isIncoming =
+        hook == .ingress || hook == .prerouting || hook == .input || hook == .forward
       var input: InterfaceName?
       var frame: Packet.Frame?
       if case .received(let name, let received) = packet.origin, isIncoming {

@@ -22,7 +22,8 @@ struct KernelFixtureTests {
   func `neither simulator nor prover contradicts what a kernel did`(name: String) throws {
     let fixture = try KernelFixture(folder.appending(path: name))
     let host = try Simulation.Host(reading: Array(fixture.host.utf8))
-    var comparison = Comparison(try #require(fixture.read), host: host)
+    var comparison = Comparison(
+      try #require(fixture.read), host: host, after: fixture.sandboxConnections)
     comparison.compare(fixture.sandboxPackets, fixture.verdicts, provesEvery: 1)
     for found in comparison.disagreements {
       Issue.record("packet \(found.packet), \(found.side.rawValue): \(found.words)")
@@ -37,11 +38,8 @@ struct KernelFixtureTests {
     arguments: fixtures)
   func `this kernel does what was recorded`(name: String) throws {
     let fixture = try KernelFixture(folder.appending(path: name))
-    let host = try Simulation.Host(reading: Array(fixture.host.utf8))
     let runner = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     let tool = URL(fileURLWithPath: runner).deletingLastPathComponent().path + "/portproof"
-    let verdicts = try KernelReferee(ruleset: fixture.text, host: host, executable: tool)
-      .verdicts(for: fixture.sandboxPackets)
-    #expect(verdicts.map(\.byHook) == fixture.verdicts)
+    #expect(try fixture.ask(executable: tool) == fixture.verdicts)
   }
 }
