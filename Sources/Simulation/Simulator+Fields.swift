@@ -256,7 +256,12 @@ extension Simulator {
       guard let destination = packet.frame?.destination else { return .value(0) }
       if destination.rawValue == 0xFFFF_FFFF_FFFF { return .value(1) }
       if destination.rawValue >> 40 & 1 != 0 { return .value(2) }
-      return .value(0)
+      // Hooks behind ingress see no frame that was for another host (`ip_rcv_core`, `ip6_rcv_core`).
+      guard hook == .ingress, packet.input != host?.device(Host.loopback) else { return .value(0) }
+      guard case .named(let input, _) = packet.input,
+        let own = host?.interface(input)?.hardwareAddress
+      else { return .unknown(fixedReasons.meta) }
+      return .value(own == destination ? 0 : 3)
     case .userID, .groupID, .cgroup:
       // Only packets of a socket have an owner; one that came in meets its socket after routing.
       switch hook {
