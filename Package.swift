@@ -10,6 +10,7 @@ let package = Package(
     .systemLibrary(
       name: "CNftables", pkgConfig: "libnftables", providers: [.apt(["libnftables-dev"])]),
     .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
     .target(name: "CLinuxShims"),
 
     // Layer 1: vocabulary.
@@ -54,6 +55,7 @@ let package = Package(
         "Addresses", "Documents", "LinuxKernel", "Outcomes", "Proof", "Rulesets", "Sandbox",
         "Scenarios", "Simulation", "Wire",
       ]),
+    .target(name: "Probing", dependencies: ["Addresses", "CNettle", "LinuxKernel"]),
 
     // Layer 5: the tool.
     .target(name: "Reports", dependencies: ["Diagnostics", "Documents", "Outcomes"]),
@@ -145,6 +147,7 @@ let package = Package(
         "NftablesFrontend", "Rulesets",
         "Sandbox", "Simulation", "TestSupport", "Wire", "portproof",
       ]),
+    .testTarget(name: "ProbingTests", dependencies: ["Addresses", "Probing", "TestSupport"]),
     .testTarget(
       name: "ReplayTests",
       dependencies: [
