@@ -55,7 +55,11 @@ let package = Package(
         "Addresses", "Documents", "LinuxKernel", "Outcomes", "Proof", "Rulesets", "Sandbox",
         "Scenarios", "Simulation", "Wire",
       ]),
-    .target(name: "Probing", dependencies: ["Addresses", "CNettle", "LinuxKernel"]),
+    .target(
+      name: "Probing",
+      dependencies: [
+        "Addresses", "CNettle", "Diagnostics", "LinuxKernel", "Outcomes", "Scenarios",
+      ]),
 
     // Layer 5: the tool.
     .target(name: "Reports", dependencies: ["Diagnostics", "Documents", "Outcomes"]),
@@ -147,7 +151,12 @@ let package = Package(
         "NftablesFrontend", "Rulesets",
         "Sandbox", "Simulation", "TestSupport", "Wire", "portproof",
       ]),
-    .testTarget(name: "ProbingTests", dependencies: ["Addresses", "Probing", "TestSupport"]),
+    .testTarget(
+      name: "ProbingTests",
+      dependencies: [
+        "Addresses", "Diagnostics", "LinuxKernel", "Outcomes", "Probing", "Scenarios",
+        "TestSupport",
+      ]),
     .testTarget(
       name: "ReplayTests",
       dependencies: [
