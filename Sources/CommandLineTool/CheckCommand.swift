@@ -38,13 +38,8 @@ struct CheckCommand {
   /// Answers the lines of a question in order, until done or asked to stop.
   typealias Answering = (_ question: Question, _ isStopped: () -> Bool) -> [ClaimOutcome]
 
-  private let arguments: ParsedArguments
-  private let console: Console
-
-  init(_ arguments: ParsedArguments, _ console: Console) {
-    self.arguments = arguments
-    self.console = console
-  }
+  let arguments: ParsedArguments
+  let console: Console
 
   /// Runs the command.
   ///
@@ -93,10 +88,9 @@ struct CheckCommand {
     do throws(Errno) {
       try Interruption.watch()
     } catch {
-      console.say(
-        Diagnostic(
-          "environment.signals", .error, "cannot wait for signals: \(error)", at: nil))
-      throw Stop(status: .notKnown, reason: "cannot wait for signals: \(error)")
+      throw console.stop(
+        Diagnostic("environment.signals", .error, "cannot wait for signals: \(error)", at: nil),
+        .notKnown)
     }
   }
 
@@ -132,13 +126,12 @@ struct CheckCommand {
     }
     guard plan.flows.isEmpty else { return }
     let strange = wanted.first { !known.contains($0) }
-    let diagnostic = Diagnostic(
-      "check.nothing-to-check", .error,
-      strange.map { "no line carries the tag '\($0)'" } ?? "the scenario has no line to check",
-      at: nil,
-      help: strange.flatMap { Suggestion.nearest(to: $0, among: known.sorted()) }
-        .map { "did you mean '\($0)'?" })
-    console.say(diagnostic)
-    throw Stop(status: .unusable, reason: diagnostic.message)
+    throw console.stop(
+      Diagnostic(
+        "check.nothing-to-check", .error,
+        strange.map { "no line carries the tag '\($0)'" } ?? "the scenario has no line to check",
+        at: nil,
+        help: strange.flatMap { Suggestion.nearest(to: $0, among: known.sorted()) }
+          .map { "did you mean '\($0)'?" }))
   }
 }
