@@ -175,7 +175,7 @@ let package = Package(
         "Addresses", "CommandLineTool", "Diagnostics", "LinuxKernel", "Outcomes", "Replay",
         "Rulesets", "Scenarios", "Simulation", "portproof",
       ]),
-    .testTarget(name: "EndToEndTests", dependencies: ["LinuxKernel", "portproof"]),
+    .testTarget(name: "EndToEndTests", dependencies: ["LinuxKernel", "portproof", "TestSupport"]),
     .testTarget(
       name: "ScenarioPacksTests",
       dependencies: [

@@ -38,13 +38,8 @@ struct CheckCommand {
   /// Answers the lines of a question in order, until done or asked to stop.
   typealias Answering = (_ question: Question, _ isStopped: () -> Bool) -> [ClaimOutcome]
 
-  private let arguments: ParsedArguments
-  private let console: Console
-
-  init(_ arguments: ParsedArguments, _ console: Console) {
-    self.arguments = arguments
-    self.console = console
-  }
+  let arguments: ParsedArguments
+  let console: Console
 
   /// Runs the command.
   ///

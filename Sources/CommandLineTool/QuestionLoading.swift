@@ -45,13 +45,12 @@ struct QuestionLoading {
     }
     guard plan.flows.isEmpty else { return }
     let strange = wanted.first { !known.contains($0) }
-    let diagnostic = Diagnostic(
-      "check.nothing-to-check", .error,
-      strange.map { "no line carries the tag '\($0)'" } ?? "the scenario has no line to check",
-      at: nil,
-      help: strange.flatMap { Suggestion.nearest(to: $0, among: known.sorted()) }
-        .map { "did you mean '\($0)'?" })
-    console.say(diagnostic)
-    throw Stop(status: .unusable, reason: diagnostic.message)
+    throw console.stop(
+      Diagnostic(
+        "check.nothing-to-check", .error,
+        strange.map { "no line carries the tag '\($0)'" } ?? "the scenario has no line to check",
+        at: nil,
+        help: strange.flatMap { Suggestion.nearest(to: $0, among: known.sorted()) }
+          .map { "did you mean '\($0)'?" }))
   }
 }

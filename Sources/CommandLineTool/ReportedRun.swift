@@ -44,10 +44,9 @@ struct ReportedRun {
     do throws(Errno) {
       try Interruption.watch()
     } catch {
-      console.say(
-        Diagnostic(
-          "environment.signals", .error, "cannot wait for signals: \(error)", at: nil))
-      throw Stop(status: .notKnown, reason: "cannot wait for signals: \(error)")
+      throw console.stop(
+        Diagnostic("environment.signals", .error, "cannot wait for signals: \(error)", at: nil),
+        .notKnown)
     }
   }
 }
