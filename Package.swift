@@ -9,6 +9,7 @@ let package = Package(
     // Layer 0: C libraries, and the shims Swift needs.
     .systemLibrary(
       name: "CNftables", pkgConfig: "libnftables", providers: [.apt(["libnftables-dev"])]),
+    .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
     .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
     .target(name: "CLinuxShims"),
@@ -44,6 +45,7 @@ let package = Package(
     .target(name: "LinuxKernel", dependencies: ["CLinuxShims"]),
     .target(
       name: "Netfilter", dependencies: ["CLinuxShims", "CNftables", "Diagnostics", "LinuxKernel"]),
+    .target(name: "Capture", dependencies: ["Addresses", "CPcap", "LinuxKernel", "Wire"]),
     .target(
       name: "Sandbox",
       dependencies: [
@@ -136,6 +138,9 @@ let package = Package(
     .testTarget(
       name: "ScenariosTests",
       dependencies: ["Addresses", "Diagnostics", "Outcomes", "Scenarios", "TestSupport"]),
+    .testTarget(
+      name: "CaptureTests",
+      dependencies: ["Addresses", "Capture", "LinuxKernel", "TestSupport", "Wire"]),
     .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
     .testTarget(
       name: "NetfilterTests",
