@@ -57,7 +57,11 @@ let package = Package(
         "Addresses", "Documents", "LinuxKernel", "Outcomes", "Proof", "Rulesets", "Sandbox",
         "Scenarios", "Simulation", "Wire",
       ]),
-    .target(name: "Probing", dependencies: ["Addresses", "CNettle", "LinuxKernel"]),
+    .target(
+      name: "Probing",
+      dependencies: [
+        "Addresses", "CNettle", "Diagnostics", "LinuxKernel", "Outcomes", "Scenarios",
+      ]),
 
     // Layer 5: the tool.
     .target(name: "Reports", dependencies: ["Diagnostics", "Documents", "Outcomes"]),
@@ -152,7 +156,12 @@ let package = Package(
         "NftablesFrontend", "Rulesets",
         "Sandbox", "Simulation", "TestSupport", "Wire", "portproof",
       ]),
-    .testTarget(name: "ProbingTests", dependencies: ["Addresses", "Probing", "TestSupport"]),
+    .testTarget(
+      name: "ProbingTests",
+      dependencies: [
+        "Addresses", "Diagnostics", "LinuxKernel", "Outcomes", "Probing", "Scenarios",
+        "TestSupport",
+      ]),
     .testTarget(
       name: "ReplayTests",
       dependencies: [
@@ -166,7 +175,7 @@ let package = Package(
         "Addresses", "CommandLineTool", "Diagnostics", "LinuxKernel", "Outcomes", "Replay",
         "Rulesets", "Scenarios", "Simulation", "portproof",
       ]),
-    .testTarget(name: "EndToEndTests", dependencies: ["LinuxKernel", "portproof"]),
+    .testTarget(name: "EndToEndTests", dependencies: ["LinuxKernel", "portproof", "TestSupport"]),
     .testTarget(
       name: "ScenarioPacksTests",
       dependencies: [
