@@ -58,7 +58,8 @@ struct EndToEndTests {
   }
 
   @Test(arguments: [
-    "check", "explain", "simulate", "diff", "convert", "derive", "lint", "doctor", "completions",
+    "check", "explain", "simulate", "diff", "convert", "derive", "respond", "lint", "doctor",
+    "completions",
   ])
   func `every command has help`(command: String) throws {
     let help = try run(command, "--help")
