@@ -91,12 +91,13 @@ private struct RuleReader {
   private var bound: (of: [String], end: String)?
 
   mutating func read(_ instruction: String) {
-    guard instruction.hasPrefix("cmp ") else {
+    let words = instruction.split(separator: " ")
+    guard words.first == "cmp" else {
       noteMask(instruction, on: operand.last)
-      operand.append(instruction)
+      // Whatever else uses up what was loaded before it: `range`, `lookup`, `counter`.
+      if Self.isPart(ofOperand: words) { operand.append(instruction) } else { operand = [] }
       return
     }
-    let words = instruction.split(separator: " ")
     guard words.count >= 2 else { return }
     if !operand.isEmpty { compared = operand }
     if let bound, bound.end == words[1], bound.of != compared { tests.joinsBounds = true }
@@ -110,6 +111,17 @@ private struct RuleReader {
     default: bound = nil
     }
     operand = []
+  }
+
+  /// Whether an instruction loads something to be compared, or changes what was loaded.
+  ///
+  /// A lookup in a map (`lookup reg 1 set m dreg 1`) does both.
+  private static func isPart(ofOperand words: [Substring]) -> Bool {
+    switch words.first {
+    case "bitwise", "byteorder", "fib", "numgen", "jhash", "symhash", "osf": true
+    case "lookup": words.contains("dreg")
+    default: words.count > 1 && words[1] == "load"
+    }
   }
 
   /// Takes note of a comparison of what was loaded before it.

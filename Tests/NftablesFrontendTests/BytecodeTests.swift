@@ -157,6 +157,18 @@ struct BytecodeTests {
     ("ct protocol tcp th dport 80 drop", "ct protocol tcp th dport 80 drop"),
     ("ct protocol tcp tcp dport 80 drop", "ct protocol tcp tcp dport 80 drop"),
     ("ct l3proto ipv4 ip saddr 1.2.3.4 drop", "ct l3proto ipv4 ip saddr 1.2.3.4 drop"),
+    (
+      "ip ttl 1-4 ct l3proto ipv4 ip saddr 1.2.3.4 drop",
+      "ct l3proto ipv4 ip ttl 1-4 ip saddr 1.2.3.4 drop"
+    ),
+    (
+      "ip ttl != { 1-4 } ct l3proto ipv4 ip saddr 1.2.3.4 drop",
+      "ct l3proto ipv4 ip ttl != 1-4 ip saddr 1.2.3.4 drop"
+    ),
+    (
+      "ip ttl { 1, 4 } meta l4proto esp th dport 80 drop",
+      "meta l4proto esp ip ttl { 1, 4 } th dport 80 drop"
+    ),
     ("ct l3proto ipv4 drop", "ct l3proto ipv4 drop"),
     ("th dport 80 drop", "th dport 80 drop"),
   ])
