@@ -54,9 +54,9 @@ extension Simulator {
         }
       if way.doubt?.isBeforeConfirmation == true, passed == true { passed = nil }
       var environments = way.environments
-      if end.verdict == .unknown, program.hasTranslations {
+      let family = original.layout.family
+      if end.verdict == .unknown, program.translatedFamilies.contains(family) {
         // The hooks that it was not followed to may have translated it.
-        let family = original.layout.family
         let source = mayTranslate(at: [.input, .postrouting], family)
         let destination = !way.isTracked && mayTranslate(at: [.prerouting, .output], family)
         for index in environments.indices {
