@@ -49,6 +49,7 @@ extension Simulator {
     if program.hasIngress, let end = enter(.ingress, packet, &way) { return end }
     if let end = reception(of: packet, Host.loopback, host, &way) { return end }
     if let end = enter(.prerouting, packet, &way) { return end }
+    if let end = returned(packet, host, way) { return end }
     if packet.layout.isFragment, packet.layout.isIPv4 { return keptFragment(packet, way) }
     if let end = enter(.input, packet, &way) { return end }
     return way.ended(.accept, "delivered")
@@ -112,6 +113,39 @@ extension Simulator {
     }
     packet.output = host.device(device)
     return nil
+  }
+
+  /// Looks up where a packet that came back goes, as far as its route from the way out was dropped;
+  /// with that it stays here, whatever rules made of its addresses.
+  ///
+  /// - Returns: Nil where it goes on to `input`.
+  ///
+  /// Source: net/netfilter/nf_nat_proto.c `nf_nat_ipv4_pre_routing`, `nf_nat_ipv6_in`;
+  /// net/ipv4/ip_input.c `ip_rcv_finish_core`, net/ipv6/ip6_input.c `ip6_rcv_finish_core`.
+  private func returned(
+    _ packet: borrowing Packet, _ host: Host, _ way: Way
+  ) -> PacketReport? {
+    var ends: [PacketReport?] = []
+    for environment in way.environments {
+      guard environment.flags.contains(.routeForgotten) else {
+        ends.append(nil)
+        continue
+      }
+      guard !environment.mayDiffer(8, 40) else {
+        return way.ended(.unknown, program.reasons[Int(fixedReasons.translated)])
+      }
+      let found = environment.content.map { packet.carrying($0) } ?? copy packet
+      switch routing(of: found, Host.loopback, host) {
+      case .local: ends.append(nil)
+      case .discarded(let why): ends.append(way.ended(.drop, why))
+      case .undecided(let why): return way.ended(.unknown, why)
+      case .forward: return way.ended(.unknown, program.reasons[Int(fixedReasons.route)])
+      }
+    }
+    guard Set(ends).count == 1, let end = ends.first else {
+      return way.ended(.unknown, program.reasons[Int(fixedReasons.translated)])
+    }
+    return end
   }
 
   private func isGroup(_ address: IPAddress) -> Bool {
