@@ -9,7 +9,9 @@ let package = Package(
     // Layer 0: C libraries, and the shims Swift needs.
     .systemLibrary(
       name: "CNftables", pkgConfig: "libnftables", providers: [.apt(["libnftables-dev"])]),
+    .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
     .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
     .target(name: "CLinuxShims"),
 
     // Layer 1: vocabulary.
@@ -43,6 +45,7 @@ let package = Package(
     .target(name: "LinuxKernel", dependencies: ["CLinuxShims"]),
     .target(
       name: "Netfilter", dependencies: ["CLinuxShims", "CNftables", "Diagnostics", "LinuxKernel"]),
+    .target(name: "Capture", dependencies: ["Addresses", "CPcap", "LinuxKernel", "Wire"]),
     .target(
       name: "Sandbox",
       dependencies: [
@@ -53,6 +56,11 @@ let package = Package(
       dependencies: [
         "Addresses", "Documents", "LinuxKernel", "Outcomes", "Proof", "Rulesets", "Sandbox",
         "Scenarios", "Simulation", "Wire",
+      ]),
+    .target(
+      name: "Probing",
+      dependencies: [
+        "Addresses", "CNettle", "Diagnostics", "LinuxKernel", "Outcomes", "Scenarios",
       ]),
 
     // Layer 5: the tool.
@@ -134,6 +142,9 @@ let package = Package(
     .testTarget(
       name: "ScenariosTests",
       dependencies: ["Addresses", "Diagnostics", "Outcomes", "Scenarios", "TestSupport"]),
+    .testTarget(
+      name: "CaptureTests",
+      dependencies: ["Addresses", "Capture", "LinuxKernel", "TestSupport", "Wire"]),
     .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
     .testTarget(
       name: "NetfilterTests",
@@ -144,6 +155,12 @@ let package = Package(
         "Addresses", "Diagnostics", "KernelComparison", "LinuxKernel", "Netfilter",
         "NftablesFrontend", "Rulesets",
         "Sandbox", "Simulation", "TestSupport", "Wire", "portproof",
+      ]),
+    .testTarget(
+      name: "ProbingTests",
+      dependencies: [
+        "Addresses", "Diagnostics", "LinuxKernel", "Outcomes", "Probing", "Scenarios",
+        "TestSupport",
       ]),
     .testTarget(
       name: "ReplayTests",
@@ -158,7 +175,7 @@ let package = Package(
         "Addresses", "CommandLineTool", "Diagnostics", "LinuxKernel", "Outcomes", "Replay",
         "Rulesets", "Scenarios", "Simulation", "portproof",
       ]),
-    .testTarget(name: "EndToEndTests", dependencies: ["LinuxKernel", "portproof"]),
+    .testTarget(name: "EndToEndTests", dependencies: ["LinuxKernel", "portproof", "TestSupport"]),
     .testTarget(
       name: "ScenarioPacksTests",
       dependencies: [

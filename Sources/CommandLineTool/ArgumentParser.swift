@@ -100,7 +100,7 @@ enum ArgumentParser {
     guard name.hasPrefix("--"), let option = OptionName(rawValue: String(name.dropFirst(2))),
       row.allOptions.contains(option)
     else { throw unknownOption(name, of: row) }
-    return (option.row, sign.map { String(word[word.index(after: $0)...]) })
+    return (row.form(of: option), sign.map { String(word[word.index(after: $0)...]) })
   }
 
   private static func value(

@@ -38,13 +38,8 @@ struct CheckCommand {
   /// Answers the lines of a question in order, until done or asked to stop.
   typealias Answering = (_ question: Question, _ isStopped: () -> Bool) -> [ClaimOutcome]
 
-  private let arguments: ParsedArguments
-  private let console: Console
-
-  init(_ arguments: ParsedArguments, _ console: Console) {
-    self.arguments = arguments
-    self.console = console
-  }
+  let arguments: ParsedArguments
+  let console: Console
 
   /// Runs the command.
   ///
@@ -53,92 +48,19 @@ struct CheckCommand {
   ///   - replay: Puts packets of the answers to the kernel, where that is asked.
   /// - Returns: The exit status; reports are written.
   func run(proving prove: Answering, replaying replay: Replay = Replay()) -> RunStatus {
-    let started = Clocks.monotonic
-    var run = RunOutcome(
-      toolVersion: Tool.version, claims: [], startedAt: Clocks.wallSeconds, seconds: 0,
-      hostname: Machine.hostname,
-      properties: [.init(name: "kernel", value: Machine.kernelRelease)])
-    var sources = SourceMap()
-    var status = RunStatus.holds
-    let output = RunOutput(arguments: arguments, console: console)
-    do throws(Stop) {
-      try watchForInterruption()
-      let question = try question(&sources, properties: &run.properties)
+    ReportedRun(arguments: arguments, console: console).run { run, sources throws(Stop) in
+      let loading = QuestionLoading(arguments: arguments, console: console)
+      let question = try loading.question(&sources, properties: &run.properties)
       for finding in TalosLinting.findings(for: question) {
         console.say(finding, sources: sources)
       }
       run.claims = prove(question) { Interruption.isRequested }
-      if Interruption.isRequested {
-        throw Stop(status: .interrupted, reason: "interrupted")
-      }
+      try ReportedRun.stopIfInterrupted()
       RemedyStep(question).run(&run.claims) { Interruption.isRequested }
-      if arguments.has(.replay) {
-        let step = ReplayStep(arguments: arguments, console: console, replay: replay)
-        run.replay = step.run(question, &run.claims)
-        if Interruption.isRequested {
-          throw Stop(status: .interrupted, reason: "interrupted")
-        }
-      }
-      status = output.status(of: run)
-    } catch {
-      run.abortedBecause = error.reason
-      status = error.status
+      guard arguments.has(.replay) else { return }
+      let step = ReplayStep(arguments: arguments, console: console, replay: replay)
+      run.replay = step.run(question, &run.claims)
+      try ReportedRun.stopIfInterrupted()
     }
-    run.seconds = (Clocks.monotonic - started).seconds
-    let isWritten = output.write(run, sources: sources)
-    return isWritten || status != .holds ? status : .notKnown
-  }
-
-  private func watchForInterruption() throws(Stop) {
-    do throws(Errno) {
-      try Interruption.watch()
-    } catch {
-      console.say(
-        Diagnostic(
-          "environment.signals", .error, "cannot wait for signals: \(error)", at: nil))
-      throw Stop(status: .notKnown, reason: "cannot wait for signals: \(error)")
-    }
-  }
-
-  /// Reads everything that the proof is about.
-  private func question(
-    _ sources: inout SourceMap, properties: inout [RunOutcome.Property]
-  ) throws(Stop) -> Question {
-    var plan = try ScenarioLoading(console: console)
-      .plan(arguments.operands, sources: &sources).plan
-    try keepOnlyTagged(&plan)
-    var loading = FirewallLoading(console: console)
-    try loading.place(arguments, in: &plan, sources: &sources)
-    let rulesets = try loading.rulesets(of: plan, sources: &sources)
-    for firewall in plan.firewalls {
-      properties.append(
-        .init(
-          name: "firewall.\(firewall.name)",
-          value: firewall.path.map { "\(firewall.kind) \($0)" } ?? firewall.kind))
-    }
-    return Question(
-      plan: plan, rulesets: rulesets, originals: loading.originals,
-      talosFirewalls: loading.talosFirewalls, sources: sources)
-  }
-
-  /// Keeps the lines that `--only` asks for; nothing to check is an error, not a success.
-  private func keepOnlyTagged(_ plan: inout ScenarioPlan) throws(Stop) {
-    let wanted = arguments.all(.only).map { $0.lowercased() }
-    let known = Set(plan.flows.flatMap { $0.tags.map { $0.lowercased() } })
-    if !wanted.isEmpty {
-      plan.flows.removeAll { flow in
-        !flow.tags.contains { wanted.contains($0.lowercased()) }
-      }
-    }
-    guard plan.flows.isEmpty else { return }
-    let strange = wanted.first { !known.contains($0) }
-    let diagnostic = Diagnostic(
-      "check.nothing-to-check", .error,
-      strange.map { "no line carries the tag '\($0)'" } ?? "the scenario has no line to check",
-      at: nil,
-      help: strange.flatMap { Suggestion.nearest(to: $0, among: known.sorted()) }
-        .map { "did you mean '\($0)'?" })
-    console.say(diagnostic)
-    throw Stop(status: .unusable, reason: diagnostic.message)
   }
 }

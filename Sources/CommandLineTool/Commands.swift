@@ -22,6 +22,8 @@ struct CommandRow: Sendable {
   let formats: [Format]
   /// The option that asks the question in place of the operands.
   var optionInPlaceOfOperands: OptionName?
+  /// Options that take something else here than in other commands.
+  var ownForms: [OptionRow] = []
   /// Whole command lines with what they are for.
   let examples: [(command: String, purpose: String)]
 
@@ -36,6 +38,11 @@ struct CommandRow: Sendable {
 
   /// The options of the command, with those that every command has.
   var allOptions: [OptionName] { options + [.format, .output, .quiet, .color, .help] }
+
+  /// What an option takes in this command.
+  func form(of option: OptionName) -> OptionRow {
+    ownForms.first { $0.name == option } ?? option.row
+  }
 
   /// How the command is written: `check FILE… [options]`.
   var usage: String {

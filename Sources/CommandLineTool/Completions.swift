@@ -38,10 +38,10 @@ private var bashCompletions: String {
   for row in rows {
     text += "    \(row.name))\n      case $previous in\n"
     for name in row.allOptions {
-      switch name.row.value {
+      switch row.form(of: name).value {
       case .none: continue
       case .oneOf, .format:
-        let words = name.row.value.words(in: row) ?? []
+        let words = row.form(of: name).value.words(in: row) ?? []
         text += "        --\(name.rawValue)) COMPREPLY=($(compgen -W "
         text += "\"\(words.joined(separator: " "))\" -- \"$current\")); return ;;\n"
       case .file:
@@ -78,7 +78,7 @@ private var zshCompletions: String {
   for row in rows {
     text += "    \(row.name))\n      _arguments"
     for name in row.allOptions {
-      let option = name.row
+      let option = row.form(of: name)
       var specification = (option.isRepeatable ? "*" : "") + "--\(name.rawValue)"
       specification += "[\(zshEscaped(option.help))]" + zshValue(option.value, row)
       text += " \\\n        \(zshQuoted(specification))"
@@ -130,7 +130,8 @@ private var fishCompletions: String {
     let condition = "-n '__fish_seen_subcommand_from \(row.name)'"
     for name in row.allOptions {
       text += "complete -c portproof \(condition) -l \(name.rawValue)"
-      text += fishValue(name.row.value, row) + " -d \(fishQuoted(name.row.help))\n"
+      text +=
+        fishValue(row.form(of: name).value, row) + " -d \(fishQuoted(row.form(of: name).help))\n"
     }
     for operand in row.operands {
       if let words = operand.value.words(in: row) {

@@ -17,13 +17,8 @@ struct CompletionsCommand {
       ),
     ])
 
-  private let arguments: ParsedArguments
-  private let console: Console
-
-  init(_ arguments: ParsedArguments, _ console: Console) {
-    self.arguments = arguments
-    self.console = console
-  }
+  let arguments: ParsedArguments
+  let console: Console
 
   func run() throws(Diagnostic) -> RunStatus {
     guard let shell = arguments.operands.first.flatMap(Shell.init) else {

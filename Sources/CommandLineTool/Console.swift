@@ -78,6 +78,16 @@ struct Console {
     // Where standard error is closed there is nobody to tell that it is.
     try? StandardStream.error.write(text)
   }
+
+  /// Tells the user why a command ends.
+  ///
+  /// - Returns: What to throw.
+  func stop(
+    _ diagnostic: Diagnostic, _ status: RunStatus = .unusable, sources: SourceMap = SourceMap()
+  ) -> Stop {
+    say(diagnostic, sources: sources)
+    return Stop(status: status, reason: diagnostic.message)
+  }
 }
 
 private func unwritable(_ file: String, _ error: Errno) -> Diagnostic {

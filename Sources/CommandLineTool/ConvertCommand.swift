@@ -20,26 +20,16 @@ struct ConvertCommand {
       ("portproof convert --from nft listing.json", "a listing in JSON as text"),
     ])
 
-  private let arguments: ParsedArguments
-  private let console: Console
-
-  init(_ arguments: ParsedArguments, _ console: Console) {
-    self.arguments = arguments
-    self.console = console
-  }
+  let arguments: ParsedArguments
+  let console: Console
 
   /// Runs the command.
   ///
   /// - Returns: The exit status: 3 where the text does not say all that the firewall does.
   /// - Throws: A diagnostic where a word of the command line is wrong, or the text cannot be written.
   func run() throws(Diagnostic) -> RunStatus {
-    guard let word = arguments[.from] else {
-      throw Diagnostic(
-        "usage.missing-option", .error, "'convert' needs to know the kind of firewall", at: nil,
-        help: "--from KIND, for example --from talos")
-    }
-    let operand = FirewallOperand(
-      try FirewallOperand.kind(word), path: arguments.operands.first)
+    let operand = try FirewallOperand.ofKindNamed(
+      in: arguments, for: Self.row, help: "--from KIND, for example --from talos")
     var sources = SourceMap()
     let options = try WithOption.options(arguments.all(.with), for: operand, &sources)
     let ruleset: Ruleset

@@ -25,30 +25,22 @@ struct DeriveCommand {
       ),
     ])
 
-  private let arguments: ParsedArguments
-  private let console: Console
-
-  init(_ arguments: ParsedArguments, _ console: Console) {
-    self.arguments = arguments
-    self.console = console
-  }
+  let arguments: ParsedArguments
+  let console: Console
 
   /// Runs the command.
   ///
   /// - Returns: The exit status: 3 where the file does not say all that it is about.
   /// - Throws: A diagnostic where a word of the command line is wrong, or the file cannot be written.
   func run() throws(Diagnostic) -> RunStatus {
-    guard let word = arguments[.from] else {
-      throw Diagnostic(
-        "usage.missing-option", .error, "'derive' needs to know the kind of firewall", at: nil,
-        help: "--from talos")
-    }
-    let operand = FirewallOperand(
-      try FirewallOperand.kind(word), path: arguments.operands.first)
+    let operand = try FirewallOperand.ofKindNamed(
+      in: arguments, for: Self.row, help: "--from talos")
     guard operand.kind == .talos else {
       throw Diagnostic(
         "usage.nothing-to-derive", .error,
-        "lines are derived from machine configurations of Talos, not from kind '\(word)'", at: nil,
+        "lines are derived from machine configurations of Talos, "
+          + "not from kind '\(operand.kind.rawValue)'",
+        at: nil,
         help: operand.kind == .talosChains
           ? "a node's chains do not name their rules: take the configuration that they are made of"
           : "--from talos")
@@ -60,11 +52,8 @@ struct DeriveCommand {
       let loading = FirewallLoading(console: console)
       let question = try operand.question(options, loading, sources)
       let origin = try origin(of: question, options)
-      let reading = try loading.machineConfiguration(question, sources: &sources)
-      guard let configuration = reading.configuration else {
-        throw Stop(
-          status: .unusable, reason: "cannot make sense of '\(question.files[0].path)'")
-      }
+      let configuration = try loading.machineConfiguration(question, sources: &sources)
+        .configuration
       derived = DerivedScenario(of: configuration, from: origin)
     } catch {
       return error.status
@@ -90,12 +79,11 @@ struct DeriveCommand {
       if case .addresses(let addresses) = option.value { node = addresses }
     }
     if let node, !node.intersection(DerivedScenario.resolver).isEmpty {
-      let diagnostic = Diagnostic(
-        "derive.not-of-the-node", .error,
-        "no node is told by an address of Talos' own resolver, which every node has", at: nil,
-        help: "name the other addresses of the node")
-      console.say(diagnostic)
-      throw Stop(status: .unusable, reason: diagnostic.message)
+      throw console.stop(
+        Diagnostic(
+          "derive.not-of-the-node", .error,
+          "no node is told by an address of Talos' own resolver, which every node has", at: nil,
+          help: "name the other addresses of the node"))
     }
     var own = DerivedScenario.placeholder
     if node != nil {

@@ -30,13 +30,8 @@ struct DiffCommand {
       ("portproof diff /etc/nftables.conf live", "whether this machine has drifted"),
     ])
 
-  private let arguments: ParsedArguments
-  private let console: Console
-
-  init(_ arguments: ParsedArguments, _ console: Console) {
-    self.arguments = arguments
-    self.console = console
-  }
+  let arguments: ParsedArguments
+  let console: Console
 
   /// Runs the command.
   ///

@@ -12,13 +12,8 @@ struct DoctorCommand {
     operands: [], options: [], formats: [.terminal, .json],
     examples: [("portproof doctor", "libraries, capabilities and namespaces")])
 
-  private let arguments: ParsedArguments
-  private let console: Console
-
-  init(_ arguments: ParsedArguments, _ console: Console) {
-    self.arguments = arguments
-    self.console = console
-  }
+  let arguments: ParsedArguments
+  let console: Console
 
   /// One thing the machine can do or not.
   private struct Finding {

@@ -67,7 +67,8 @@ struct DriftComparison {
     guard !drift.isInSync else { return outcome }
     var comparison = RulesetComparison(old.ruleset, new.ruleset)
     switch comparison.result() {
-    case .equivalent: outcome.equivalence = .equivalent
+    case .equivalent:
+      outcome.equivalence = untold.isEmpty ? .equivalent : .notKnown(reasons: untold)
     case .notKnown(let reasons): outcome.equivalence = .notKnown(reasons: reasons)
     case .different(let difference):
       outcome.equivalence = .different(

@@ -43,13 +43,8 @@ struct ExplainCommand {
       ),
     ])
 
-  private let arguments: ParsedArguments
-  private let console: Console
-
-  init(_ arguments: ParsedArguments, _ console: Console) {
-    self.arguments = arguments
-    self.console = console
-  }
+  let arguments: ParsedArguments
+  let console: Console
 
   /// Runs the command.
   ///
@@ -113,11 +108,10 @@ struct ExplainCommand {
     // What else the files ask is not the question.
     plan.flows.removeAll { sources[$0.span.file].name != Self.name }
     guard plan.flows.count == 1 else {
-      let diagnostic = Diagnostic(
-        "explain.no-question", .error, "'\(line)' is not one question", at: nil,
-        help: "portproof \(Self.row.usage)")
-      console.say(diagnostic)
-      throw Stop(status: .unusable, reason: diagnostic.message)
+      throw console.stop(
+        Diagnostic(
+          "explain.no-question", .error, "'\(line)' is not one question", at: nil,
+          help: "portproof \(Self.row.usage)"))
     }
     var loading = FirewallLoading(console: console)
     try loading.place(arguments, in: &plan, sources: &sources)

@@ -74,11 +74,11 @@ extension TalosVersion {
     _ text: String, said span: SourceSpan, _ console: Console, _ sources: SourceMap
   ) throws(Stop) {
     guard let version = TalosVersion(text) else {
-      let diagnostic = Diagnostic(
-        "talos.wrong-version", .error, "'\(text)' is no version of Talos",
-        at: Diagnostic.Label(span), help: "for example 1.13, 1.12.5 or 1.14.0-rc.1")
-      console.say(diagnostic, sources: sources)
-      throw Stop(status: .unusable, reason: diagnostic.message)
+      throw console.stop(
+        Diagnostic(
+          "talos.wrong-version", .error, "'\(text)' is no version of Talos",
+          at: Diagnostic.Label(span), help: "for example 1.13, 1.12.5 or 1.14.0-rc.1"),
+        sources: sources)
     }
     self = version
   }
@@ -109,12 +109,7 @@ extension FirewallLoading {
   ) throws(Stop) -> Reading {
     let key = "talos:\(question.files.map(\.path)) \(question.version) \(question.nodeAddresses)"
     if let reading = read[key] { return reading }
-    let reading = try machineConfiguration(question, sources: &sources)
-    guard let ruleset = reading.ruleset, let configuration = reading.configuration else {
-      throw Stop(
-        status: .unusable,
-        reason: "cannot make sense of '\(question.files.first?.path ?? "")'")
-    }
+    let (configuration, ruleset) = try machineConfiguration(question, sources: &sources)
     let firewall = TalosFirewall(
       configuration: configuration, options: question.options, files: question.files.map(\.path))
     let made = Reading(
@@ -123,17 +118,22 @@ extension FirewallLoading {
     return made
   }
 
-  /// A machine configuration with its chains and ruleset; what is wrong with it has been told.
+  /// A machine configuration with its patches, and its ruleset.
+  ///
+  /// - Throws: ``Stop`` where a file cannot be read or is wrong, which has been told.
   func machineConfiguration(
     _ question: TalosQuestion, sources: inout SourceMap
-  ) throws(Stop) -> TalosReader.Reading {
+  ) throws(Stop) -> (configuration: MachineConfiguration, ruleset: Ruleset) {
     var files: [(name: String, bytes: [UInt8])] = []
     for file in question.files { files.append((file.path, try bytes(of: file, sources))) }
-    let reading = TalosReader.read(
-      files,
-      options: question.options, sources: &sources)
+    let reading = TalosReader.read(files, options: question.options, sources: &sources)
     for diagnostic in reading.diagnostics { console.say(diagnostic, sources: sources) }
-    return reading
+    guard let configuration = reading.configuration, let ruleset = reading.ruleset else {
+      throw Stop(
+        status: .unusable,
+        reason: "cannot make sense of '\(question.files.first?.path ?? "")'")
+    }
+    return (configuration, ruleset)
   }
 }
 
@@ -145,10 +145,10 @@ extension FirewallLoading {
     do throws(Errno) {
       return try Files.read(file.path)
     } catch {
-      throw stop(
+      throw console.stop(
         Diagnostic(
           "firewall.unreadable", .error, "cannot read '\(file.path)': \(error)", at: file.place,
-          help: file.help), sources)
+          help: file.help), sources: sources)
     }
   }
 }

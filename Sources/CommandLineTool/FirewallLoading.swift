@@ -38,23 +38,22 @@ struct FirewallLoading {
       do throws(Diagnostic) {
         try override(text, in: &plan, sources: &sources)
       } catch {
-        console.say(error, sources: sources)
-        throw Stop(status: .unusable, reason: error.message)
+        throw console.stop(error, sources: sources)
       }
     }
     if arguments.has(.live), arguments.has(.ruleset) {
-      throw stop(
+      throw console.stop(
         Diagnostic(
           "usage.two-rulesets", .error, "--ruleset and --live exclude each other", at: nil,
           help: "give one of them"))
     }
     if arguments.has(.live) || arguments.has(.ruleset), !plan.firewalls.isEmpty {
-      throw stop(
+      throw console.stop(
         Diagnostic(
           "usage.firewalls-declared", .error, "the scenario says itself what its firewalls are",
           at: plan.firewalls.first.map { Diagnostic.Label($0.span, "declared here") },
           help: "read it from another place with --firewall "
-            + "\(plan.firewalls.first?.name ?? "NAME")=KIND:PATH"), sources)
+            + "\(plan.firewalls.first?.name ?? "NAME")=KIND:PATH"), sources: sources)
     }
     guard plan.firewalls.isEmpty else { return }
     let path = arguments[.ruleset]
@@ -121,10 +120,10 @@ struct FirewallLoading {
     of declaration: FirewallDeclaration, _ sources: SourceMap
   ) throws(Stop) -> NamedFile {
     guard let path = declaration.path else {
-      throw stop(
+      throw console.stop(
         Diagnostic(
           "firewall.no-path", .error, "a firewall of kind '\(declaration.kind)' needs a file",
-          at: Diagnostic.Label(declaration.kindSpan)), sources)
+          at: Diagnostic.Label(declaration.kindSpan)), sources: sources)
     }
     return NamedFile(path, at: declaration.pathSpan ?? declaration.kindSpan, sources)
   }
@@ -133,11 +132,11 @@ struct FirewallLoading {
     _ kind: String, at span: SourceSpan, _ sources: SourceMap
   ) -> Stop {
     let kinds = FirewallKind.allCases.filter { $0.support != .notYet }.map { "'\($0.rawValue)'" }
-    return stop(
+    return console.stop(
       Diagnostic(
         "firewall.unknown-kind", .error, "firewalls of kind '\(kind)' cannot be read",
-        at: Diagnostic.Label(span), help: "the kinds are \(kinds.joined(separator: ", "))"), sources
-    )
+        at: Diagnostic.Label(span), help: "the kinds are \(kinds.joined(separator: ", "))"),
+      sources: sources)
   }
 
   /// The ruleset in force.
@@ -177,10 +176,10 @@ struct FirewallLoading {
     do throws(Errno) {
       bytes = try Files.read(path)
     } catch {
-      throw stop(
+      throw console.stop(
         Diagnostic(
           "firewall.unreadable", .error, "cannot read '\(path)': \(error)", at: place,
-          help: help ?? (path.hasPrefix("/") ? nil : Self.commandLineHelp)), sources)
+          help: help ?? (path.hasPrefix("/") ? nil : Self.commandLineHelp)), sources: sources)
     }
     let reading: Reading
     let first = bytes.first { !" \t\r\n".utf8.contains($0) }
@@ -311,15 +310,9 @@ struct FirewallLoading {
       case .unreadable, .rejected, .tooLarge: .unusable
       case .notPrivileged, .namespaceRefused, .crashed, .timedOut, .childFailed: .notKnown
       }
-    console.say(
+    return console.stop(
       Diagnostic("firewall.unreadable", .error, error.description, at: place, help: error.help),
-      sources: sources)
-    return Stop(status: status, reason: error.description)
-  }
-
-  func stop(_ diagnostic: Diagnostic, _ sources: SourceMap = SourceMap()) -> Stop {
-    console.say(diagnostic, sources: sources)
-    return Stop(status: .unusable, reason: diagnostic.message)
+      status, sources: sources)
   }
 
   private func override(

@@ -34,6 +34,25 @@ struct FirewallOperand {
     name = path.map { $0.split(separator: "/").last.map(String.init) ?? $0 } ?? kind.rawValue
   }
 
+  /// The firewall that `--from` and the first operand of a command name.
+  ///
+  /// - Parameters:
+  ///   - arguments: The command line.
+  ///   - row: The command.
+  ///   - help: What to write where `--from` is missing.
+  /// - Returns: The firewall; its path is the operand.
+  /// - Throws: A diagnostic where it is, or where the kind is none that is read.
+  static func ofKindNamed(
+    in arguments: ParsedArguments, for row: CommandRow, help: String
+  ) throws(Diagnostic) -> FirewallOperand {
+    guard let word = arguments[.from] else {
+      throw Diagnostic(
+        "usage.missing-option", .error, "'\(row.name)' needs to know the kind of firewall",
+        at: nil, help: help)
+    }
+    return FirewallOperand(try kind(word), path: arguments.operands.first)
+  }
+
   /// The kind that a word stands for.
   ///
   /// - Throws: A diagnostic where it stands for none that is read.

@@ -36,7 +36,7 @@ enum HelpText {
     text += "Options:\n"
     text += columns(
       row.allOptions.map { name in
-        let option = name.row
+        let option = row.form(of: name)
         let value = option.value.placeholder(in: row).map { " " + $0 } ?? ""
         return (
           "--\(name.rawValue)\(value)",

@@ -16,13 +16,8 @@ struct LintCommand {
       ),
     ])
 
-  private let arguments: ParsedArguments
-  private let console: Console
-
-  init(_ arguments: ParsedArguments, _ console: Console) {
-    self.arguments = arguments
-    self.console = console
-  }
+  let arguments: ParsedArguments
+  let console: Console
 
   func run() -> RunStatus {
     do throws(Stop) {
@@ -35,7 +30,7 @@ struct LintCommand {
 
   private func scenarios() throws(Stop) -> RunStatus {
     guard arguments.all(.with).isEmpty else {
-      throw stop(
+      throw console.stop(
         Diagnostic(
           "usage.with-without-from", .error, "--with says something of a firewall's files", at: nil,
           help: "say which kind they are with --from talos"))
@@ -50,7 +45,7 @@ struct LintCommand {
   /// Lints machine configurations, each by itself.
   private func configurations(_ kind: String) throws(Stop) -> RunStatus {
     guard kind == FirewallKind.talos.rawValue else {
-      throw stop(
+      throw console.stop(
         Diagnostic(
           "usage.nothing-to-lint", .error,
           "nothing is known to go wrong with firewalls of kind '\(kind)'", at: nil,
@@ -83,14 +78,11 @@ struct LintCommand {
       cluster = facts.cluster
       options = try WithOption.options(facts.rest, for: operand, &sources)
     } catch {
-      throw stop(error)
+      throw console.stop(error)
     }
     let loading = FirewallLoading(console: console)
     let question = try operand.question(options, loading, sources)
-    let reading = try loading.machineConfiguration(question, sources: &sources)
-    guard let configuration = reading.configuration else {
-      throw Stop(status: .unusable, reason: "cannot make sense of '\(path)'")
-    }
+    let configuration = try loading.machineConfiguration(question, sources: &sources).configuration
     return TalosLints.findings(in: configuration, options: question.options, cluster: cluster)
   }
 
@@ -103,13 +95,7 @@ struct LintCommand {
     do throws(Diagnostic) {
       try console.write(text + "\n")
     } catch {
-      console.say(error)
-      throw Stop(status: .notKnown, reason: error.message)
+      throw console.stop(error, .notKnown)
     }
-  }
-
-  private func stop(_ diagnostic: Diagnostic) -> Stop {
-    console.say(diagnostic)
-    return Stop(status: .unusable, reason: diagnostic.message)
   }
 }

@@ -13,11 +13,10 @@ enum PacketExplanation {
     _ arguments: ParsedArguments, _ console: Console, _ sources: inout SourceMap
   ) throws(Stop) -> FirewallLoading.Reading {
     guard arguments.has(.live) != arguments.has(.ruleset) else {
-      let diagnostic = Diagnostic(
-        "usage.missing-option", .error, "one packet meets one ruleset", at: nil,
-        help: "either --ruleset FILE or --live")
-      console.say(diagnostic)
-      throw Stop(status: .unusable, reason: diagnostic.message)
+      throw console.stop(
+        Diagnostic(
+          "usage.missing-option", .error, "one packet meets one ruleset", at: nil,
+          help: "either --ruleset FILE or --live"))
     }
     var loading = FirewallLoading(console: console)
     guard let path = arguments[.ruleset] else {

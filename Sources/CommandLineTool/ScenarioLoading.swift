@@ -32,9 +32,8 @@ struct ScenarioLoading {
       do throws(Errno) {
         roots.append(.init(path: path, bytes: try Files.read(path, limit: Self.sizeLimit)))
       } catch {
-        console.say(
+        throw console.stop(
           Diagnostic("scenario.unreadable", .error, "cannot read '\(path)': \(error)", at: nil))
-        throw Stop(status: .unusable, reason: "cannot read '\(path)': \(error)")
       }
     }
     if let further { roots.append(further) }

@@ -13,13 +13,8 @@ struct SimulateCommand {
       ("portproof simulate --live --packets /dev/stdin", "packets of a pipe"),
     ])
 
-  private let arguments: ParsedArguments
-  private let console: Console
-
-  init(_ arguments: ParsedArguments, _ console: Console) {
-    self.arguments = arguments
-    self.console = console
-  }
+  let arguments: ParsedArguments
+  let console: Console
 
   func run() throws(Diagnostic) -> RunStatus {
     guard let packetFile = arguments[.packets] else {

@@ -36,15 +36,16 @@ package enum Tool {
   ) throws(Diagnostic) -> RunStatus {
     let console = Console(arguments)
     switch command {
-    case .check: return CheckCommand(arguments, console).run(proving: CheckCommand.prove)
-    case .explain: return try ExplainCommand(arguments, console).run()
-    case .simulate: return try SimulateCommand(arguments, console).run()
-    case .diff: return try DiffCommand(arguments, console).run()
-    case .convert: return try ConvertCommand(arguments, console).run()
-    case .derive: return try DeriveCommand(arguments, console).run()
-    case .lint: return LintCommand(arguments, console).run()
-    case .doctor: return try DoctorCommand(arguments, console).run()
-    case .completions: return try CompletionsCommand(arguments, console).run()
+    case .check:
+      return CheckCommand(arguments: arguments, console: console).run(proving: CheckCommand.prove)
+    case .explain: return try ExplainCommand(arguments: arguments, console: console).run()
+    case .simulate: return try SimulateCommand(arguments: arguments, console: console).run()
+    case .diff: return try DiffCommand(arguments: arguments, console: console).run()
+    case .convert: return try ConvertCommand(arguments: arguments, console: console).run()
+    case .derive: return try DeriveCommand(arguments: arguments, console: console).run()
+    case .lint: return LintCommand(arguments: arguments, console: console).run()
+    case .doctor: return try DoctorCommand(arguments: arguments, console: console).run()
+    case .completions: return try CompletionsCommand(arguments: arguments, console: console).run()
     }
   }
 }

@@ -1,4 +1,3 @@
-internal import CLinuxShims
 internal import Glibc
 
 /// Whole files, in and out.
@@ -60,28 +59,8 @@ package enum Files {
   ///
   /// - Throws: What the kernel refused; the file is then as it was.
   package static func replace(_ path: String, with bytes: [UInt8]) throws(Errno) {
-    var facts = stat()
-    if unsafe stat(path, &facts) == 0, facts.st_mode & S_IFMT != S_IFREG {
-      if facts.st_mode & S_IFMT == S_IFDIR { throw .isDirectory }
-      let raw = try retrying { Int(unsafe open(path, O_WRONLY | O_CLOEXEC)) }
-      return try Descriptor(owning: CInt(raw)).write(bytes)
-    }
-    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
-    var template = Array("\(folder).portproof-XXXXXX".utf8CString)
-    let raw = try retrying {
-      unsafe template.withUnsafeMutableBufferPointer { buffer in
-        Int(unsafe portproof_make_temporary(buffer.baseAddress))
-      }
-    }
-    let file = Descriptor(owning: CInt(raw))
-    do throws(Errno) {
-      try file.write(bytes)
-      _ = try retrying { Int(fchmod(file.raw, 0o644)) }
-      _ = try retrying { Int(fsync(file.raw)) }
-      _ = try retrying { Int(unsafe rename(template, path)) }
-    } catch {
-      _ = unsafe unlink(template)
-      throw error
-    }
+    let file = try ReplacementFile(for: path)
+    try file.write(bytes)
+    try file.commit()
   }
 }

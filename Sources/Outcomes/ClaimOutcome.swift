@@ -70,9 +70,9 @@ package struct ClaimOutcome: Hashable, Sendable {
   /// What besides the proof speaks for the answer; nil where it was not asked.
   package struct Evidence: Hashable, Sendable {
     package var replay: ReplayEvidence?
-    package var probe: String?
+    package var probe: ProbeEvidence?
 
-    package init(replay: ReplayEvidence? = nil, probe: String? = nil) {
+    package init(replay: ReplayEvidence? = nil, probe: ProbeEvidence? = nil) {
       self.replay = replay
       self.probe = probe
     }

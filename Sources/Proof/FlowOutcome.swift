@@ -9,12 +9,7 @@ package import Scenarios
 extension Prover {
   /// Proves a flow and says what was found in the terms of the user's files.
   package mutating func outcome(of flow: Flow, sources: SourceMap) -> ClaimOutcome {
-    let position = sources.position(of: flow.span)
-    var outcome = ClaimOutcome(
-      id: flow.id, suite: flow.suite, scenario: flow.text, file: sources[flow.span.file].name,
-      line: position.line, column: position.column, expectationSpan: flow.expectationSpan,
-      severity: flow.severity, tags: flow.tags, because: flow.because, status: .unknown,
-      expected: flow.expectation.text, observed: .unknown, code: "", message: "")
+    var outcome = flow.outcome(in: sources)
     if let reason = flow.skip {
       return outcome.skipped(reason)
     }
@@ -330,19 +325,6 @@ extension Leaf.Fate {
   }
 }
 
-extension Flow.Expectation {
-  /// The words after `expect`.
-  package var text: String {
-    switch self {
-    case .allow: "allow"
-    case .deny: "deny"
-    case .drop: "drop"
-    case .reject(nil): "reject"
-    case .reject(let reason?): "reject with \(reason.rawValue)"
-    }
-  }
-}
-
 extension RuleCitation {
   /// `rule 12 of inet talos ingress`, `the policy of inet talos ingress`.
   fileprivate var phrase: String {
@@ -370,33 +352,6 @@ extension PathStep.Effect {
     case .policy(let policy): "policy \(policy.rawValue)"
     case .translated(let kind): kind.rawValue
     case .notKnown: "not known"
-    }
-  }
-}
-
-extension ClaimOutcome {
-  fileprivate func skipped(_ reason: String) -> ClaimOutcome {
-    var outcome = self
-    outcome.status = .skipped
-    outcome.code = "skipped"
-    outcome.message = reason
-    return outcome
-  }
-
-  /// A known failure counts as a pass, an unexpected pass as a failure.
-  fileprivate mutating func turn(forExpectedFailure reason: String) {
-    switch status {
-    case .failed:
-      status = .passed
-      message = "fails as expected (\(reason)): \(message)"
-      code = "xfail"
-    case .passed:
-      status = .failed
-      message = "holds, though the line expects it to fail (\(reason))"
-      code = "xfail.passed"
-      hint = "remove `xfail` from the line"
-    case .unknown, .skipped:
-      break
     }
   }
 }

@@ -2,6 +2,7 @@ internal import Addresses
 package import Outcomes
 package import Proof
 package import Rulesets
+internal import Scenarios
 package import Simulation
 internal import Wire
 

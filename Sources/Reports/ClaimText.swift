@@ -123,7 +123,7 @@ struct ClaimText {
     for assumption in claim.assumptions { facts.append(("rests on", assumption)) }
     if let because = claim.because { facts.append(("because", because)) }
     if let replay = claim.evidence.replay { facts += Self.facts(replay) }
-    if let probe = claim.evidence.probe { facts.append(("probe", probe)) }
+    if let probe = claim.evidence.probe { facts += probe.facts }
     return facts
   }
 

@@ -67,7 +67,11 @@ package enum JSONReport {
     writer.object("evidence") {
       $0.optional("replay", claim.evidence.replay?.text)
       if let replay = claim.evidence.replay { writeDetails(of: replay, to: &$0) }
-      $0.optional("probe", claim.evidence.probe)
+      if let probe = claim.evidence.probe {
+        $0.object("probe") { write(probe, to: &$0) }
+      } else {
+        $0.null("probe")
+      }
     }
     writer.member("message", claim.message)
     writer.strings("reasons", claim.reasons)
@@ -146,6 +150,45 @@ package enum JSONReport {
     }
   }
 
+  private static func write(_ probe: ProbeEvidence, to writer: inout JSONWriter) {
+    writer.member("probes", probe.probeCount)
+    writer.member("transmissions", probe.transmissionCount)
+    writer.member("answered", probe.answeredCount)
+    writer.optional("arrived", probe.arrivedCount)
+    writer.object("experiences") { experiences in
+      for tally in probe.tallies { experiences.member(tally.experience, tally.count) }
+    }
+    writer.array("examples") { list in
+      for example in probe.examples { list.object { write(example, to: &$0) } }
+    }
+    writer.strings("canaries", probe.canaries)
+    writer.strings("not_probed", probe.omissions)
+    writer.member("means", probe.means)
+  }
+
+  private static func write(_ example: ProbeEvidence.Example, to writer: inout JSONWriter) {
+    writer.object("packet") { write(example.packet, to: &$0) }
+    writer.member("transmissions", example.transmissions)
+    writer.optional("arrived", example.hasArrived)
+    writer.optional("accepted", example.isAccepted)
+    writer.member("came_back", example.cameBack)
+    writer.member("found", example.found)
+    for (name, capture) in [
+      ("near_capture", example.nearCapture), ("far_capture", example.farCapture),
+    ] {
+      guard let capture else {
+        writer.null(name)
+        continue
+      }
+      writer.object(name) { writer in
+        writer.member("file", capture.file)
+        writer.array("packets") { packets in
+          for packet in capture.packets { packets.value(packet) }
+        }
+      }
+    }
+  }
+
   static func write(_ rule: RuleCitation, to writer: inout JSONWriter) {
     writer.member("firewall", rule.firewall)
     writer.member("family", rule.family)
@@ -184,6 +227,10 @@ extension JSONWriter {
   }
 
   fileprivate mutating func optional(_ name: String, _ value: Int?) {
+    if let value { member(name, value) } else { null(name) }
+  }
+
+  fileprivate mutating func optional(_ name: String, _ value: Bool?) {
     if let value { member(name, value) } else { null(name) }
   }
 

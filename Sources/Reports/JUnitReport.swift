@@ -124,15 +124,23 @@ package struct JUnitReport: Sendable {
       switch profile {
       case .modern: break
       case .strict:
-        xml.element("system-out", [], text: replays(suite.claims))
+        xml.element("system-out", [], text: allConfirmations(suite.claims))
         xml.element("system-err", [])
       }
     }
   }
 
-  private func replays(_ claims: [ClaimOutcome]) -> String {
-    claims.compactMap { claim in
-      claim.evidence.replay.map { "\(claim.scenario): replay \($0.sentence)" }
+  /// What besides the proof speaks for an answer: by what, and how.
+  private func confirmations(_ claim: ClaimOutcome) -> [(name: String, value: String)] {
+    var all: [(name: String, value: String)] = []
+    if let replay = claim.evidence.replay { all.append(("replay", replay.sentence)) }
+    if let probe = claim.evidence.probe { all.append(("probe", probe.sentence)) }
+    return all
+  }
+
+  private func allConfirmations(_ claims: [ClaimOutcome]) -> String {
+    claims.flatMap { claim in
+      confirmations(claim).map { "\(claim.scenario): \($0.name) \($0.value)" }
     }.joined(separator: "\n")
   }
 
@@ -160,12 +168,16 @@ package struct JUnitReport: Sendable {
       case .skipped: ("skipped", "")
       }
     // What a case was confirmed by has no place in the strict profile but the suite's output.
-    let replay = profile == .modern ? claim.evidence.replay?.sentence : nil
-    guard verdict != nil || replay != nil else { return xml.element("testcase", attributes) }
+    let confirmations = profile == .modern ? confirmations(claim) : []
+    guard verdict != nil || !confirmations.isEmpty else {
+      return xml.element("testcase", attributes)
+    }
     xml.element("testcase", attributes) { xml in
-      if let replay {
+      if !confirmations.isEmpty {
         xml.element("properties", []) { xml in
-          xml.element("property", [("name", "replay"), ("value", replay)])
+          for (name, value) in confirmations {
+            xml.element("property", [("name", name), ("value", value)])
+          }
         }
       }
       guard let verdict else { return }
@@ -174,6 +186,13 @@ package struct JUnitReport: Sendable {
         verdict.element,
         (isSkipped ? [] : [("type", claim.code)]) + [("message", claim.message)],
         text: verdict.text)
+      let attachments = profile == .modern ? claim.evidence.probe?.captureFiles ?? [] : []
+      if !attachments.isEmpty {
+        // How GitLab and Jenkins take files along: https://docs.gitlab.com/ci/testing/unit_test_reports/
+        xml.element(
+          "system-out", [], text: attachments.map { "[[ATTACHMENT|\($0)]]" }.joined(separator: "\n")
+        )
+      }
     }
   }
 }

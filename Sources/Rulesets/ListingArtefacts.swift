@@ -14,6 +14,10 @@ package struct ListingArtefacts: Sendable {
   /// What was put right, each in one sentence.
   package private(set) var notes: [String] = []
   /// What the listing does not show and was taken to be as on the other side, each in one sentence.
+  ///
+  /// Whether it is so is not known, unless the other side says how the system that loaded the rules
+  /// writes each of them: then no other rule of its own would look the same. Names that somebody else
+  /// put there with the same library, as many as there were, would still go unnoticed.
   package private(set) var untold: [String] = []
 
   /// Puts right what a listing prints wrongly.
@@ -68,7 +72,7 @@ package struct ListingArtefacts: Sendable {
           + (turned == 1 ? "1 rule" : "\(turned) rules"))
     }
     if named > 0 {
-      notes.append(
+      untold.append(
         "the listing shows empty names of interfaces (google/nftables), in "
           + (named == 1 ? "1 rule" : "\(named) rules")
           + "; they are taken to be those of the other side")

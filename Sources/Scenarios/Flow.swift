@@ -227,6 +227,8 @@ package struct ScenarioPlan: Sendable {
   package var hosts: [HostDeclaration] = []
   /// Names of hosts and groups with their addresses, in order of declaration, for explanations.
   package var names: [(name: String, addresses: AddressSet)]
+  /// The addresses that probes may be sent to: those of hosts, and of groups that name a host.
+  package var probeTargets = AddressSet.empty
 
   package init(
     flows: [Flow] = [], firewalls: [FirewallDeclaration] = [],

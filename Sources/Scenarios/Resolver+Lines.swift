@@ -1,4 +1,4 @@
-import Addresses
+package import Addresses
 import Diagnostics
 
 /// A file where it is included: its lines are asked once in each suite with the same defaults.
@@ -206,7 +206,7 @@ extension Service.Kind {
     }
   }
 
-  func exists(in family: IPFamily) -> Bool { self.family == nil || self.family == family }
+  package func exists(in family: IPFamily) -> Bool { self.family == nil || self.family == family }
 
   func exists(inOneOf families: Set<IPFamily>) -> Bool { families.contains { exists(in: $0) } }
 }

@@ -95,6 +95,7 @@ struct Resolver {
     hosts = (plan.hosts.map(\.addresses) + [selfAddresses]).filter { host in
       IPFamily.allCases.contains { !host[$0].isEmpty && host[$0].onlyValue == nil }
     }
+    plan.probeTargets = probeTargets()
     plan.firewalls = firewallSyntax.compactMap { firewall($0.syntax, $0.span) }
     for entry in entries { elaborate(file: entry) }
     diagnostics += contradictions()

@@ -21,7 +21,7 @@ struct CheckCommandTests {
     ]
     let parsed = try #require(
       try ArgumentParser.parse((words + reports)[...], of: CheckCommand.row))
-    return CheckCommand(parsed, Console(parsed)).run(proving: prove)
+    return CheckCommand(arguments: parsed, console: Console(parsed)).run(proving: prove)
   }
 
   private func claim(

@@ -32,7 +32,7 @@ struct CheckReplayTests {
     ]
     let parsed = try #require(
       try ArgumentParser.parse((words + reports)[...], of: CheckCommand.row))
-    return CheckCommand(parsed, Console(parsed))
+    return CheckCommand(arguments: parsed, console: Console(parsed))
       .run(proving: CheckCommand.prove, replaying: replay)
   }
 

@@ -131,6 +131,47 @@ struct TalosNodeEndToEndTests {
     #expect(four.output.contains(#"+ iifname { "", "", "", "" } counter accept"#), "\(four.output)")
   }
 
+  /// What programs loaded with google/nftables, whose sets of names print as empty.
+  private func listing(_ ports: Int...) -> String {
+    func rule(_ statements: String) -> String {
+      #"{"rule": {"family": "inet", "table": "t", "chain": "c", "handle": 3, "expr": [\#(statements), "#
+        + #"{"accept": null}]}}"#
+    }
+    func match(_ left: String, _ right: String) -> String {
+      #"{"match": {"op": "==", "left": {\#(left)}, "right": \#(right)}}"#
+    }
+    let port = #""payload": {"protocol": "tcp", "field": "dport"}"#
+    let rules =
+      [rule(match(#""meta": {"key": "iifname"}"#, #"{"set": ["", ""]}"#))]
+      + ports.map { rule(match(port, String($0))) }
+    return #"{"nftables": [{"table": {"family": "inet", "name": "t", "handle": 1}}, "#
+      + #"{"chain": {"family": "inet", "table": "t", "name": "c", "handle": 2, "type": "filter", "#
+      + #""hook": "input", "prio": 0, "policy": "drop"}}, \#(rules.joined(separator: ", "))]}"#
+  }
+
+  @Test func `names that a listing does not show are not known to be those of any other ruleset`()
+    throws
+  {
+    let workshop = try Workshop()
+    try workshop.write(listing(22, 80), to: "one.json")
+    try workshop.write(listing(22, 80), to: "two.json")
+    try workshop.write(listing(80, 22), to: "moved.json")
+    try workshop.write(
+      listing(22, 80).replacing(#"["", ""]"#, with: #"["lo", "eth0"]"#), to: "named.json")
+    let reason = "the listing shows empty names of interfaces (google/nftables), in 1 rule"
+    for (old, new) in [("one", "two"), ("one", "named"), ("named", "one")] {
+      let answer = try workshop.run("portproof diff \(old).json \(new).json")
+      #expect(answer.status == 3, "\(answer.output)\(answer.errors)")
+      #expect(answer.output.hasPrefix("not known: "))
+      #expect(answer.output.contains(reason), "\(answer.output)")
+    }
+    // Neither are packets known to meet the same fate.
+    let moved = try workshop.run("portproof diff named.json moved.json")
+    #expect(moved.status == 1)
+    #expect(!moved.output.contains("\nequivalent"), "\(moved.output)")
+    #expect(moved.output.contains(reason), "\(moved.output)")
+  }
+
   @Test func `drift of a node is told with the places of both sides`() throws {
     let workshop = try Workshop()
     let invalid = """

@@ -54,7 +54,7 @@ struct FixtureTests {
   }
 
   @Test(
-    .enabled(if: Kernel.isUsable, "needs nft and a network namespace"), arguments: Fixtures.names)
+    .enabled(if: Kernel.isUsable, "needs network namespaces"), arguments: Fixtures.names)
   func `what nft loads of the printed text is the ruleset`(name: String) throws {
     var ruleset = try Fixtures.ruleset("\(name).json")
     // nft 1.0.6 does not list the device of an ingress chain.

@@ -111,7 +111,7 @@ struct NftTextCorpusTests {
     if path.hasPrefix("Scenarios/") { #expect(found > 100) }
   }
 
-  @Test(.enabled(if: Kernel.isUsable, "needs nft and a network namespace"), arguments: 0..<24)
+  @Test(.enabled(if: Kernel.isUsable, "needs network namespaces"), arguments: 0..<24)
   func `are those of the listing, whatever the commands`(seed: Int) throws {
     var script = RandomScript(seed: UInt64(seed))
     let text = script.text()

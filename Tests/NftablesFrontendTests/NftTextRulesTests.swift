@@ -280,7 +280,7 @@ struct NftTextRulesTests {
   }
 
   @Test(
-    .enabled(if: Kernel.isUsable, "needs nft and a network namespace"),
+    .enabled(if: Kernel.isUsable, "needs network namespaces"),
     arguments: cases.filter(\.loads))
   func `are the rules that nft lists`(case: Case) throws {
     let marked = MarkedRules(`case`.marked)

@@ -15,7 +15,7 @@ struct RoundTripTests {
 
   @Test(
     .enabled(if: Corpus.isHere, "needs ../shared/corpora beside the repository"),
-    .enabled(if: Kernel.isUsable, "needs nft and a network namespace"))
+    .enabled(if: Kernel.isUsable, "needs network namespaces"))
   func `what nft loads of a printed ruleset is the ruleset`() throws {
     var counts: [String: Int] = [:]
     for name in Corpus.vectorFiles {

@@ -129,12 +129,21 @@ struct RulesetDriftTests {
     #expect(!RulesetDrift(from: wanted, to: listed).isInSync)
     let repaired = ListingArtefacts(listed, like: wanted)
     #expect(RulesetDrift(from: wanted, to: repaired.ruleset).isInSync)
-    #expect(repaired.notes.count == 2)
+    #expect(
+      repaired.notes == [
+        "the listing shows states of connections with their bytes turned (google/nftables), in 1 rule"
+      ])
+    #expect(
+      repaired.untold == [
+        "the listing shows empty names of interfaces (google/nftables), in 1 rule; "
+          + "they are taken to be those of the other side"
+      ])
     // Names are only taken from a rule that is otherwise the same.
     let other = Self.ruleset(
       Self.rule(1, Self.names("lo"), .verdict(.drop)),
       Self.rule(2, Self.states(2, 4), Self.accept))
     #expect(ListingArtefacts(listed, like: other).notes.count == 1)
+    #expect(ListingArtefacts(listed, like: other).untold == [])
     // One name more is another rule, although none of them is shown.
     let more = Self.ruleset(
       Self.rule(5, Self.names("", "", "", ""), Self.accept),

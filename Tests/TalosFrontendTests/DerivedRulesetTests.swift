@@ -34,7 +34,7 @@ struct DerivedRulesetTests {
 
   @Test(
     .enabled(if: DerivedRulesets.areHere, "needs ../shared/corpora beside the repository"),
-    .enabled(if: Kernel.isUsable, "needs nft and a network namespace"),
+    .enabled(if: Kernel.isUsable, "needs network namespaces"),
     arguments: Configuration.derived)
   func `the kernel lists what was derived as the ruleset`(configuration: Configuration) throws {
     let ruleset = try #require(try configuration.reading().ruleset)
@@ -43,7 +43,7 @@ struct DerivedRulesetTests {
   }
 
   @Test(
-    .enabled(if: Kernel.isUsable, "needs nft and a network namespace"),
+    .enabled(if: Kernel.isUsable, "needs network namespaces"),
     arguments: Configuration.derived)
   func `the kernel takes a ruleset and lists it again`(configuration: Configuration) throws {
     let ruleset = try #require(try configuration.reading().ruleset)

@@ -10,7 +10,7 @@ import Testing
 struct EquivalenceTests {
   @Test(
     .enabled(if: DerivedRulesets.areHere, "needs ../shared/corpora beside the repository"),
-    .enabled(if: Kernel.isUsable, "needs nft and a network namespace"),
+    .enabled(if: Kernel.isUsable, "needs network namespaces"),
     arguments: Configuration.derived)
   func `treat every packet as the compiled ruleset does`(configuration: Configuration) throws {
     let compiled = try #require(try configuration.reading().ruleset)

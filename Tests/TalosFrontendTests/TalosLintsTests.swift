@@ -141,6 +141,16 @@ private let cases = [
     documents: [mode("accept"), rule("apis", "50000,50001 tcp", "172.20.0.0/24")],
     version: "1.7.5", has: ["talos.adjacent-ports"]),
   Case(
+    testDescription: "two ports in a row in falling order before 1.7.6",
+    documents: [mode("accept"), rule("apis", "50001,50000 tcp", "172.20.0.0/24")],
+    version: "1.7.5", hasNot: ["talos.adjacent-ports"]),
+  Case(
+    testDescription: "three ports in a row among others before 1.7.6",
+    documents: [
+      mode("accept"), rule("apis", "6443,50002,50001,50000 tcp", "172.20.0.0/24"),
+    ],
+    version: "1.7.5", has: ["talos.adjacent-ports"]),
+  Case(
     testDescription: "two ports in a row since 1.7.6",
     documents: [mode("accept"), rule("apis", "50000,50001 tcp", "172.20.0.0/24")],
     version: "1.7.6", hasNot: ["talos.adjacent-ports"]),
@@ -283,6 +293,24 @@ struct TalosLintsTests {
       let hasRemedy = finding.help != nil || finding.severity == .note
       #expect(hasRemedy, "\(finding.code.rawValue) says nothing to do")
     }
+  }
+
+  /// What Talos makes of ports, and what is said of them, are of one mind.
+  @Test(arguments: [
+    ("50000,50001", Diagnostic.Severity.error, 1), ("50001,50000", nil, 0),
+    ("50000-50001", nil, 0), ("50000,50002", nil, 0),
+    ("80,50000,50001", .warning, 1), ("50001,50000,80", .warning, 1),
+    ("80,81,82", .warning, 2), ("65534,65535", .error, 1), ("1-65534,65535", .error, 1),
+  ])
+  func `doubt the adjacent ports that the kernel may not find`(
+    ports: String, severity: Diagnostic.Severity?, count: Int
+  ) throws {
+    var sources = SourceMap()
+    let findings = try Case(
+      testDescription: ports,
+      documents: [mode("block"), rule("apis", "\(ports) tcp", "172.20.0.0/24")], version: "1.7.5"
+    ).findings(&sources).filter { $0.code == "talos.adjacent-ports" }
+    #expect(findings.map(\.severity) == Array(repeating: severity, count: count))
   }
 
   @Test func `each is asked for by a case`() {
