@@ -79,8 +79,9 @@ let package = Package(
     .executableTarget(
       name: "Benchmarks",
       dependencies: [
-        "Addresses", "Diagnostics", "NftablesFrontend", "portproof", "Proof", "Rulesets",
-        "Sandbox", "Scenarios", "Simulation", "TalosFrontend", "TestSupport", "Wire",
+        "Addresses", "Capture", "Diagnostics", "LinuxKernel", "NftablesFrontend", "portproof",
+        "Proof", "Rulesets", "Sandbox", "Scenarios", "Simulation", "TalosFrontend", "TestSupport",
+        "Wire",
       ], path: "Tests/Benchmarks", exclude: ["z3-referee.py"]),
 
     // The two programs over one model, held against each other: `swift run -c release Agreement`.
