@@ -246,4 +246,37 @@ struct NearRunTests {
       #expect(observations.map(\.answer) == [.failed(.interrupted)])
     }
   }
+
+  @Test func `a probe can be asked again, and what comes too late is told`() throws {
+    let network = try ProbeNetwork()
+    for port in [1000, 1001] as [UInt16] {
+      try network.answer(udp: port) { payload in
+        usleep(300_000)
+        return payload
+      }
+    }
+    let ends = ends
+    try network.inside(.near) {
+      let probes = [1000, 1001].map {
+        Probe(
+          from: ends.near, to: ends.far, .udp($0), transmissions: 1, timeout: .milliseconds(100))
+      }
+      let reply = Observation.Answer.reply(carriesToken: false)
+      var run = try ProbeRun(probes, key: .fresh())
+      let first = try run.ask([(0, probes[0])])
+      #expect(first.map(\.answer) == [.silence])
+      #expect(run.lateAnswers == [:])
+      var patient = probes[1]
+      patient.timeout = .seconds(5)
+      let second = try run.ask([(1, patient)])
+      #expect(second.map(\.answer) == [reply])
+      #expect(run.lateAnswers == [0: reply])
+      patient = probes[0]
+      patient.timeout = .seconds(5)
+      #expect(try run.ask([(0, patient)]).map(\.answer) == [reply])
+      #expect(run.lateAnswers == [:])
+      #expect(run.statistics.sent == 3)
+      #expect(try run.finish() == [:])
+    }
+  }
 }

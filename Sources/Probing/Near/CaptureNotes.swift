@@ -35,7 +35,10 @@ struct CaptureNotes: ~Copyable {
     switch role {
     case .probe:
       sent[probe, default: 0] += 1
-      let count = "\(sent[probe, default: 0]) of \(probes[probe].transmissions)"
+      let number = sent[probe, default: 0]
+      let planned = probes[probe].transmissions
+      // It may be asked more often than it was meant to be.
+      let count = number > planned ? "\(number)" : "\(number) of \(planned)"
       switch probes[probe].kind {
       case .tcp: return "SYN \(count)"
       case .udp: return "datagram \(count)"

@@ -103,6 +103,8 @@ struct ConnectTransport: ~Copyable {
     handles[probe] = nil
   }
 
-  /// How often the kernel sent a probe's SYNs again, once the probe has ended.
-  func repetitions(of probe: Int) -> Int { repetitions[probe] ?? 0 }
+  /// How often the kernel sent a probe's SYNs again, once the probe has ended; then counts anew.
+  mutating func takeRepetitions(of probe: Int) -> Int {
+    repetitions.removeValue(forKey: probe) ?? 0
+  }
 }

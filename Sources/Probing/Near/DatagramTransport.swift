@@ -12,6 +12,8 @@ struct DatagramTransport: ~Copyable {
   private var socketOf: [PortPlan.Line: Result<Int, Errno>] = [:]
   private var socketOfProbe: [Int32]
   private var outgoing = OutgoingPackets()
+  /// How often each probe was sent: what the next token says.
+  private var transmissions: [UInt16]
   private var flows: FlowIndex
   private let transport: FlowIndex.Transport
 
@@ -21,6 +23,7 @@ struct DatagramTransport: ~Copyable {
     self.kind = kind
     transport = kind == .udp ? .udp : .icmp
     socketOfProbe = [Int32](repeating: -1, count: probes.count)
+    transmissions = [UInt16](repeating: 0, count: probes.count)
     flows = FlowIndex(capacity: 0)
   }
 
@@ -73,8 +76,7 @@ struct DatagramTransport: ~Copyable {
 extension DatagramTransport {
   /// Sends probes in their order.
   mutating func send(
-    _ due: [Int], _ schedule: borrowing Schedule, _ findings: inout [Finding],
-    _ body: (Int, Sending) -> Void
+    _ due: [Int], _ findings: inout [Finding], _ body: (Int, Sending) -> Void
   ) throws(Errno) {
     var start = 0
     while start < due.count {
@@ -82,9 +84,7 @@ extension DatagramTransport {
       var end = start
       outgoing.removeAll()
       while end < due.count, socketOfProbe[due[end]] == socket {
-        let token = Token(
-          probe: UInt32(due[end]),
-          transmission: UInt16(clamping: schedule.transmissions(of: due[end])))
+        let token = Token(probe: UInt32(due[end]), transmission: transmissions[due[end]])
         let probe = probes[due[end]]
         outgoing.append(
           head(due[end]) + token.octets(.request, key),
@@ -111,7 +111,10 @@ extension DatagramTransport {
     var attempts = 0
     while done < due.count {
       let progress = sockets[socket].value.send(outgoing, from: done)
-      for probe in due.dropFirst(done).prefix(progress.sent) { body(probe, .sent) }
+      for probe in due.dropFirst(done).prefix(progress.sent) {
+        transmissions[probe] &+= 1
+        body(probe, .sent)
+      }
       if progress.sent > 0 { attempts = 0 }
       done += progress.sent
       guard let error = progress.error, done < due.count else { return }

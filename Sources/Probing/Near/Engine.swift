@@ -1,7 +1,9 @@
 internal import Capture
 internal import LinuxKernel
 
-/// Sends, reads and waits until every probe has ended.
+/// Sends, reads and waits until every probe of a question has ended.
+///
+/// The schedule counts the probes of the question; everything else the run's.
 struct Engine {
   /// The sockets.
   struct Transports {
@@ -20,9 +22,15 @@ struct Engine {
     var roundTrip: Int64?
   }
 
+  /// As they are to be sent now.
   private let probes: [Probe]
+  /// Their numbers in the run.
+  private let numbers: [Int]
+  /// By number in the run, where they are in the question; -1 for others.
+  private var places: [Int32]
   private let rate: Rate
   private let transports: Transports
+  private let memory: RunMemory
   private var schedule: Schedule
   private var results: [Result]
   private var findings: [Finding] = []
@@ -31,33 +39,44 @@ struct Engine {
   private let start: Moment
   /// Nothing is sent before, as a socket had no room.
   private var held: Moment = 0
-  /// How many probes are sent between two looks at what came back.
-  private var batch = Engine.mostAtOnce
   /// When it was last seen that answers were lost.
   private var lastLoss: Moment = .min
-  private(set) var statistics = ProbeRun.Statistics()
 
-  /// A few milliseconds' worth of sending, of which the capture has room for far more.
-  private static let mostAtOnce = 256
   private static let progressInterval: Int64 = 100_000_000
   /// How long resets are still sent when every probe has ended.
   private static let afterwork: Int64 = 2_000_000_000
 
-  init(_ probes: [Probe], rate: Rate, _ transports: Transports) {
-    self.probes = probes
+  /// - Parameters:
+  ///   - questions: The probes as they are to be sent now, by their numbers in the run.
+  ///   - rate: How fast.
+  ///   - transports: The run's sockets.
+  ///   - memory: What the run's earlier questions left behind.
+  init(
+    _ questions: [(index: Int, probe: Probe)], rate: Rate, _ transports: Transports,
+    _ memory: RunMemory
+  ) {
+    probes = questions.map(\.probe)
+    numbers = questions.map(\.index)
+    places = [Int32](repeating: -1, count: memory.isAnswered.count)
+    for (place, number) in numbers.enumerated() { places[number] = Int32(place) }
     self.rate = rate
     self.transports = transports
+    self.memory = memory
     start = Clocks.moment
-    schedule = Schedule(probes, rate: rate, now: start)
+    schedule = Schedule(probes, rate: rate, lastSent: memory.lastSent, now: start)
     results = [Result](repeating: Result(), count: probes.count)
   }
 
   /// A probe will not be sent.
-  mutating func refuse(_ probe: Int, _ error: Errno) {
-    guard !schedule.hasEnded(probe) else { return }
-    results[probe].answer = .notSent(error)
-    schedule.end(probe, isAnswered: false)
-    transports.connections?.value.end(probe)
+  mutating func refuse(_ place: Int, _ error: Errno) {
+    guard !schedule.hasEnded(place) else { return }
+    end(place, .notSent(error), isAnswered: false)
+  }
+
+  private mutating func end(_ place: Int, _ answer: Observation.Answer, isAnswered: Bool) {
+    results[place].answer = answer
+    schedule.end(place, isAnswered: isAnswered)
+    transports.connections?.value.end(numbers[place])
   }
 
   mutating func run(
@@ -68,7 +87,7 @@ struct Engine {
     while !schedule.isDone, !isStopped() {
       let now = Clocks.moment
       due.removeAll(keepingCapacity: true)
-      if now >= held { schedule.due(now, limit: batch, into: &due) }
+      if now >= held { schedule.due(now, limit: memory.batch, into: &due) }
       try send(due, now)
       sendResets(now)
       let isBusy = try receive()
@@ -94,7 +113,7 @@ struct Engine {
   private func wait(until nextProgress: Moment) throws(ProbeRunError) {
     let now = Clocks.moment
     var next = min(nextProgress, max(held, schedule.nextMoment(now)))
-    if let probe = resets.first, schedule.admitsExtra(to: probe, now) { next = now }
+    if let probe = resets.first, admitsReset(probe, now) { next = now }
     // A reset that waits for its turn does so for a millisecond at most.
     if !resets.isEmpty { next = min(next, now + 1_000_000) }
     guard next > now else { return }
@@ -119,33 +138,37 @@ struct Engine {
 
   /// What is left to do when every probe has ended, or the run was stopped.
   private mutating func finish() throws(ProbeRunError) {
-    let end = Clocks.moment + Self.afterwork
-    while !resets.isEmpty, Clocks.moment < end {
+    let deadline = Clocks.moment + Self.afterwork
+    while !resets.isEmpty, Clocks.moment < deadline {
       let before = resets.count
       sendResets(Clocks.moment)
       if resets.count == before { Clocks.sleep(.microseconds(200)) }
     }
     // The capture has what was sent last.
     if transports.notes.value != nil { _ = try receive() }
-    for index in results.indices where results[index].answer == nil {
-      results[index].answer = .failed(.interrupted)
-      transports.connections?.value.end(index)
+    for place in results.indices where results[place].answer == nil {
+      end(place, .failed(.interrupted), isAnswered: false)
     }
-    statistics.sent = schedule.transmissions
-    statistics.duration = .nanoseconds(Clocks.moment - start)
-    statistics.lost = try lost()
+    for place in probes.indices where schedule.transmissions(of: place) > 0 {
+      let address = probes[place].destination
+      memory.lastSent[address] = max(memory.lastSent[address] ?? .min, schedule.lastSent(place))
+    }
+    memory.statistics.sent += schedule.transmissions
+    memory.statistics.duration += .nanoseconds(Clocks.moment - start)
+    memory.statistics.lost = try lost()
   }
 
-  func observations(ports: [UInt16?], packets: [Int: [Int]]) -> [Observation] {
-    results.indices.map { index in
-      let result = results[index]
-      let repetitions = transports.connections?.value.repetitions(of: index) ?? 0
+  /// What came back, in the order of the questions.
+  func observations(ports: [UInt16?]) -> [Observation] {
+    results.indices.map { place in
+      let result = results[place]
+      let number = numbers[place]
+      let repetitions = transports.connections?.value.takeRepetitions(of: number) ?? 0
       return Observation(
         result.answer ?? .failed(.interrupted),
-        transmissions: schedule.transmissions(of: index) + repetitions,
-        sourcePort: result.port ?? ports[index],
-        roundTrip: result.roundTrip.map { .nanoseconds($0) },
-        packets: packets[index] ?? [])
+        transmissions: schedule.transmissions(of: place) + repetitions,
+        sourcePort: result.port ?? ports[number],
+        roundTrip: result.roundTrip.map { .nanoseconds($0) })
     }
   }
 }
@@ -158,54 +181,59 @@ extension Engine {
     var raws: [Int] = []
     var datagrams: [Int] = []
     var pings: [Int] = []
-    for index in due where !schedule.hasEnded(index) {
-      switch probes[index].kind {
-      case .udp: datagrams.append(index)
-      case .tcp where transports.raw == nil: connect(index, now)
-      case .icmp where transports.raw == nil: pings.append(index)
-      case .tcp, .icmp: raws.append(index)
+    for place in due where !schedule.hasEnded(place) {
+      let number = numbers[place]
+      switch probes[place].kind {
+      case .udp: datagrams.append(number)
+      case .tcp where transports.raw == nil: connect(place, now)
+      case .icmp where transports.raw == nil: pings.append(number)
+      case .tcp, .icmp: raws.append(number)
       }
     }
     var outcomes: [(Int, Sending)] = []
     do throws(Errno) {
-      if let raw = transports.raw { raw.value.send(raws, schedule) { outcomes.append(($0, $1)) } }
-      try transports.datagrams?.value.send(datagrams, schedule, &findings) {
-        outcomes.append(($0, $1))
-      }
-      try transports.pings?.value.send(pings, schedule, &findings) { outcomes.append(($0, $1)) }
+      if let raw = transports.raw { raw.value.send(raws) { outcomes.append(($0, $1)) } }
+      try transports.datagrams?.value.send(datagrams, &findings) { outcomes.append(($0, $1)) }
+      try transports.pings?.value.send(pings, &findings) { outcomes.append(($0, $1)) }
     } catch {
       throw .socketFailed(error)
     }
     let after = Clocks.moment
-    for (index, outcome) in outcomes { note(index, outcome, after) }
+    for (number, outcome) in outcomes { note(Int(places[number]), outcome, after) }
   }
 
-  private mutating func connect(_ index: Int, _ now: Moment) {
+  private mutating func connect(_ place: Int, _ now: Moment) {
     guard let connections = transports.connections else { return }
-    let (outcome, port) = connections.value.send(index)
+    let number = numbers[place]
+    let (outcome, port) = connections.value.send(number)
     if let port {
-      results[index].port = port
-      if transports.tap != nil { transports.reading.value.insert(index, .tcp, port: port) }
+      results[place].port = port
+      if transports.tap != nil { transports.reading.value.insert(number, .tcp, port: port) }
     }
-    note(index, outcome, now)
+    note(place, outcome, now)
   }
 
-  private mutating func note(_ index: Int, _ outcome: Sending, _ now: Moment) {
+  private mutating func note(_ place: Int, _ outcome: Sending, _ now: Moment) {
     switch outcome {
-    case .sent: schedule.sent(index, now)
-    case .refused(let error): refuse(index, error)
+    case .sent: schedule.sent(place, now)
+    case .refused(let error): refuse(place, error)
     case .later:
-      schedule.unsent(index)
+      schedule.unsent(place)
       held = now + 1_000_000
     }
   }
 
+  /// Whether the reset of a probe's connection may go now; those of earlier questions go at once.
+  private func admitsReset(_ number: Int, _ now: Moment) -> Bool {
+    places[number] < 0 || schedule.admitsExtra(to: Int(places[number]), now)
+  }
+
   private mutating func sendResets(_ now: Moment) {
     guard let raw = transports.raw else { return }
-    var left = min(resets.count, batch)
-    while left > 0, let probe = resets.first, schedule.admitsExtra(to: probe, now) {
-      guard raw.value.reset(probe) else { return }
-      schedule.chargeExtra(to: probe, now)
+    var left = min(resets.count, memory.batch)
+    while left > 0, let number = resets.first, admitsReset(number, now) {
+      guard raw.value.reset(number) else { return }
+      if places[number] >= 0 { schedule.chargeExtra(to: Int(places[number]), now) }
       _ = resets.popFirst()
       left -= 1
     }
@@ -255,14 +283,24 @@ extension Engine {
   }
 
   private mutating func apply(_ finding: Finding, _ now: Moment) {
-    let probe = finding.probe
-    if finding.answer == .synAcknowledgement, transports.raw != nil { resets.append(probe) }
-    guard !schedule.hasEnded(probe) else { return }
-    results[probe].answer = finding.answer
-    if let port = finding.port { results[probe].port = port }
-    results[probe].roundTrip = now - schedule.lastSent(probe)
-    schedule.end(probe, isAnswered: true)
-    transports.connections?.value.end(probe)
+    let number = finding.probe
+    if finding.answer == .synAcknowledgement, transports.raw != nil { resets.append(number) }
+    let place = Int(places[number])
+    guard place >= 0 else {
+      if !memory.isAnswered[number] { memory.lateAnswers[number] = finding.answer }
+      return
+    }
+    guard !schedule.hasEnded(place) else {
+      if !memory.isAnswered[number], results[place].answer == .silence {
+        memory.lateAnswers[number] = finding.answer
+      }
+      return
+    }
+    memory.isAnswered[number] = true
+    memory.lateAnswers[number] = nil
+    if let port = finding.port { results[place].port = port }
+    results[place].roundTrip = now - schedule.lastSent(place)
+    end(place, finding.answer, isAnswered: true)
   }
 }
 
@@ -275,26 +313,25 @@ extension Engine {
     schedule.expire(now, into: &silent, again: &again)
     // The kernel would go on with its own repetitions, and use up what its peer may answer.
     if let connections = transports.connections {
-      for probe in again where probes[probe].isPaced { connections.value.end(probe) }
+      for place in again where probes[place].isPaced { connections.value.end(numbers[place]) }
     }
     guard !silent.isEmpty else { return }
-    if try lost() > statistics.lost {
-      statistics.lost = try lost()
+    let lost = try lost()
+    if lost > memory.statistics.lost {
+      memory.statistics.lost = lost
       lastLoss = now
       // Answers come no faster than probes go.
-      batch = max(16, batch / 2)
+      memory.batch = max(16, memory.batch / 2)
       held = now + 20_000_000
     }
-    for probe in silent {
-      if schedule.lastSent(probe) <= lastLoss {
-        if schedule.repair(probe) { continue }
-        statistics.unclear += 1
-        results[probe].answer = .failed(.noBufferSpace)
-      } else {
-        results[probe].answer = .silence
+    for place in silent {
+      guard schedule.lastSent(place) <= lastLoss else {
+        end(place, .silence, isAnswered: false)
+        continue
       }
-      schedule.end(probe, isAnswered: false)
-      transports.connections?.value.end(probe)
+      if schedule.repair(place) { continue }
+      memory.statistics.unclear += 1
+      end(place, .failed(.noBufferSpace), isAnswered: false)
     }
   }
 

@@ -36,7 +36,10 @@ package struct ProbeRun: ~Copyable {
     package init() {}
   }
 
-  package private(set) var statistics = Statistics()
+  package var statistics: Statistics { memory.statistics }
+  /// By probe, what came back when it was not asked any more and nothing had come before: the
+  /// network is slower than the timeout.
+  package var lateAnswers: [Int: Observation.Answer] { memory.lateAnswers }
   /// The port from which each probe is sent, as far as that is known before.
   package let sourcePorts: [UInt16?]
 
@@ -44,7 +47,8 @@ package struct ProbeRun: ~Copyable {
   private let rate: Rate
   private let transports: Engine.Transports
   /// Why this machine will not send a probe.
-  private let refusals: [(probe: Int, error: Errno)]
+  private let refusals: [Int: Errno]
+  private let memory: RunMemory
 
   /// Opens what the probes need.
   ///
@@ -62,13 +66,13 @@ package struct ProbeRun: ~Copyable {
     capture: String? = nil
   ) throws(ProbeRunError) {
     var sourcePorts = [UInt16?](repeating: nil, count: probes.count)
-    var refusals: [(probe: Int, error: Errno)] = []
+    var refusals: [Int: Errno] = [:]
     var opening = Opening(probes, key: key, means: means)
     for index in probes.indices {
       do throws(Errno) {
         sourcePorts[index] = try opening.prepare(index)
       } catch {
-        refusals.append((index, error))
+        refusals[index] = error
       }
     }
     if let failure = opening.failure { throw failure }
@@ -93,6 +97,7 @@ package struct ProbeRun: ~Copyable {
     self.probes = probes
     self.rate = rate
     self.sourcePorts = sourcePorts
+    memory = RunMemory(count: probes.count)
     self.refusals = refusals
     transports = Engine.Transports(
       raw: opened.raw, datagrams: opened.datagrams, pings: opened.pings,
@@ -101,26 +106,57 @@ package struct ProbeRun: ~Copyable {
       notes: notes)
   }
 
-  /// Sends every probe until it is answered or has been sent often enough.
+  /// Sends some of the run's probes until they are answered or have been sent often enough.
+  ///
+  /// A probe can be asked again, from the same port; in between nothing is read.
   ///
   /// - Parameters:
-  ///   - progress: Is told how far the run is, ten times a second.
+  ///   - questions: The probes by their numbers in the run, each once. How often, how slowly and
+  ///     for how long they are sent is as given here; everything else as when the run was made.
+  ///   - progress: Is told how far the question is, ten times a second.
   ///   - isStopped: Whether the run shall end now. What is not known then becomes
   ///     ``Observation/Answer/failed(_:)`` with `EINTR`, and is no silence.
-  /// - Returns: What came back, in the order of the probes.
+  /// - Returns: What came back, in the order of the questions; ``finish()`` tells the packets.
+  /// - Throws: ``ProbeRunError`` where a socket or the capture broke.
+  package mutating func ask(
+    _ questions: [(index: Int, probe: Probe)], progress: (RunProgress) -> Void = { _ in },
+    isStopped: () -> Bool = { false }
+  ) throws(ProbeRunError) -> [Observation] {
+    var engine = Engine(questions, rate: rate, transports, memory)
+    for (place, question) in questions.enumerated() {
+      if let error = refusals[question.index] { engine.refuse(place, error) }
+    }
+    try engine.run(progress: progress, isStopped: isStopped)
+    return engine.observations(ports: sourcePorts)
+  }
+
+  /// Ends the capture, and gives its file the name.
+  ///
+  /// - Returns: By probe, the numbers of its packets in the file, from 1 on, in order.
+  /// - Throws: ``ProbeRunError`` where the file cannot be written.
+  package mutating func finish() throws(ProbeRunError) -> [Int: [Int]] {
+    guard transports.notes.value != nil else { return [:] }
+    var engine = Engine([], rate: rate, transports, memory)
+    try engine.run(progress: { _ in }, isStopped: { false })
+    guard let writer = transports.notes.value.take() else { return [:] }
+    let packets = writer.packets
+    do throws(CaptureError) { try writer.finish() } catch { throw .capture(error) }
+    return packets
+  }
+
+  /// Asks all probes once, and ends the capture.
+  ///
+  /// - Parameters:
+  ///   - progress: As in ``ask(_:progress:isStopped:)``.
+  ///   - isStopped: As there.
+  /// - Returns: What came back, with its packets, in the order of the probes.
   /// - Throws: ``ProbeRunError`` where a socket or the capture broke.
   package mutating func run(
     progress: (RunProgress) -> Void = { _ in }, isStopped: () -> Bool = { false }
   ) throws(ProbeRunError) -> [Observation] {
-    var engine = Engine(probes, rate: rate, transports)
-    for refusal in refusals { engine.refuse(refusal.probe, refusal.error) }
-    try engine.run(progress: progress, isStopped: isStopped)
-    statistics = engine.statistics
-    if let writer = transports.notes.value.take() {
-      let packets = writer.packets
-      do throws(CaptureError) { try writer.finish() } catch { throw .capture(error) }
-      return engine.observations(ports: sourcePorts, packets: packets)
-    }
-    return engine.observations(ports: sourcePorts, packets: [:])
+    let questions = probes.enumerated().map { (index: $0.offset, probe: $0.element) }
+    var observations = try ask(questions, progress: progress, isStopped: isStopped)
+    for (index, packets) in try finish() { observations[index].packets = packets }
+    return observations
   }
 }

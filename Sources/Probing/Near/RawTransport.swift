@@ -26,6 +26,8 @@ struct RawTransport: ~Copyable {
   /// The line of each probe of TCP.
   private var lineOfProbe: [Int32]
   private var outgoing = OutgoingPackets()
+  /// How often each probe was sent: what the next token says.
+  private var transmissions: [UInt16]
   /// Which echoes are this run's: the identifier of the first, in whose place come the others.
   private let identifier: UInt16
 
@@ -33,6 +35,7 @@ struct RawTransport: ~Copyable {
     self.probes = probes
     self.key = key
     lineOfProbe = [Int32](repeating: -1, count: probes.count)
+    transmissions = [UInt16](repeating: 0, count: probes.count)
     identifier = UInt16.random(in: 1...0x7FFF)
   }
 
@@ -116,9 +119,7 @@ struct RawTransport: ~Copyable {
   }
 
   /// Sends probes in their order.
-  mutating func send(
-    _ due: [Int], _ schedule: borrowing Schedule, _ body: (Int, Sending) -> Void
-  ) {
+  mutating func send(_ due: [Int], _ body: (Int, Sending) -> Void) {
     var start = 0
     while start < due.count {
       let sender = sender(of: due[start])
@@ -127,7 +128,7 @@ struct RawTransport: ~Copyable {
       while end < due.count, self.sender(of: due[end]) == sender {
         let probe = probes[due[end]]
         outgoing.append(
-          packet(due[end], transmission: schedule.transmissions(of: due[end])),
+          packet(due[end]),
           to: Endpoint(probe.destination))
         end += 1
       }
@@ -144,13 +145,13 @@ struct RawTransport: ~Copyable {
     return number
   }
 
-  private func packet(_ index: Int, transmission: Int) -> [UInt8] {
+  private func packet(_ index: Int) -> [UInt8] {
     let probe = probes[index]
     switch probe.kind {
     case .tcp(let port): return lines[Int(lineOfProbe[index])].synchronization.segment(to: port)
     case .icmp(let type, let code):
       let (identifier, sequence) = numbers(of: index)
-      let token = Token(probe: UInt32(index), transmission: UInt16(clamping: transmission))
+      let token = Token(probe: UInt32(index), transmission: transmissions[index])
       return PacketTemplate.message(
         from: probe.source, to: probe.destination, type: type, code: code,
         identifier: identifier, sequence: sequence, payload: token.octets(.request, key))
@@ -164,7 +165,10 @@ struct RawTransport: ~Copyable {
     var done = 0
     while done < due.count {
       let progress = senders[sender].value.send(outgoing, from: done)
-      for probe in due.dropFirst(done).prefix(progress.sent) { body(probe, .sent) }
+      for probe in due.dropFirst(done).prefix(progress.sent) {
+        transmissions[probe] &+= 1
+        body(probe, .sent)
+      }
       done += progress.sent
       guard let error = progress.error, done < due.count else { return }
       if error == .wouldBlock || error == .noBufferSpace || error == .outOfMemory {

@@ -74,7 +74,12 @@ struct Schedule {
   private(set) var outstanding: Int
   private(set) var transmissions = 0
 
-  init(_ probes: [Probe], rate: Rate, now: Moment) {
+  /// - Parameters:
+  ///   - probes: What is to be sent.
+  ///   - rate: How fast.
+  ///   - lastSent: When something was sent to an address last, before.
+  ///   - now: The time.
+  init(_ probes: [Probe], rate: Rate, lastSent: [IPAddress: Moment] = [:], now: Moment) {
     self.probes = probes
     outstanding = probes.count
     entries = []
@@ -90,7 +95,12 @@ struct Schedule {
       } else {
         target = Int32(targets.count)
         numbers[probe.destination] = target
-        targets.append(Target(bucket: Bucket(interval: rate.interval, now: now)))
+        var new = Target(bucket: Bucket(interval: rate.interval, now: now))
+        if let before = lastSent[probe.destination] {
+          new.lastSent = before
+          new.isNew = false
+        }
+        targets.append(new)
       }
       entries.append(Entry(target: target, allowed: Int32(clamping: max(1, probe.transmissions))))
       if probe.isPaced {
