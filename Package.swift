@@ -80,7 +80,8 @@ let package = Package(
       name: "Benchmarks",
       dependencies: [
         "Addresses", "Capture", "Diagnostics", "LinuxKernel", "NftablesFrontend", "portproof",
-        "Proof", "Rulesets", "Sandbox", "Scenarios", "Simulation", "TalosFrontend", "TestSupport",
+        "Probing", "Proof", "Rulesets", "Sandbox", "Scenarios", "Simulation", "TalosFrontend",
+        "TestSupport",
         "Wire",
       ], path: "Tests/Benchmarks", exclude: ["z3-referee.py"]),
 
@@ -161,7 +162,7 @@ let package = Package(
     .testTarget(
       name: "ProbingTests",
       dependencies: [
-        "Addresses", "Diagnostics", "LinuxKernel", "Outcomes", "Probing", "Scenarios",
+        "Addresses", "Capture", "Diagnostics", "LinuxKernel", "Outcomes", "Probing", "Scenarios",
         "TestSupport",
       ]),
     .testTarget(

@@ -23,6 +23,7 @@ do {
   if isWanted("sandbox") { try SandboxBenchmark.run() }
   if isWanted("capture") { try CaptureBenchmark.run() }
   if isWanted("talos") { try TalosBenchmark.run() }
+  if isWanted("probing") { try ProbingBenchmark.run() }
   if isWanted("program") { try ProgramBenchmark.run() }
 } catch {
   FileHandle.standardError.write(Data("failed: \(error)\n".utf8))
