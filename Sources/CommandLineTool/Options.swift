@@ -3,6 +3,7 @@ internal import Scenarios
 /// Every option of the tool, under the name the user writes after `--`.
 enum OptionName: String, Hashable, Sendable, CaseIterable {
   case bundle
+  case check
   case color
   case failOn = "fail-on"
   case firewall
@@ -65,6 +66,9 @@ extension OptionName {
       OptionRow(
         name: self, value: .folder,
         help: "where to put what reproduces a disagreement (default: portproof-mismatch)")
+    case .check:
+      OptionRow(
+        name: self, value: .none, help: "change nothing: only name the files that would change")
     case .color:
       OptionRow(
         name: self, value: .oneOf(["auto", "always", "never"]),
