@@ -60,7 +60,8 @@ let package = Package(
     .target(
       name: "Probing",
       dependencies: [
-        "Addresses", "CNettle", "Diagnostics", "LinuxKernel", "Outcomes", "Scenarios",
+        "Addresses", "Capture", "CNettle", "Diagnostics", "Documents", "LinuxKernel", "Outcomes",
+        "Scenarios", "Wire",
       ]),
 
     // Layer 5: the tool.
@@ -69,8 +70,8 @@ let package = Package(
       name: "CommandLineTool",
       dependencies: [
         "Addresses", "Diagnostics", "Documents", "LinuxKernel", "Netfilter", "NftablesFrontend",
-        "Outcomes", "Proof", "Replay", "Reports", "Rulesets", "Sandbox", "Scenarios", "Simulation",
-        "TalosFrontend",
+        "Outcomes", "Probing", "Proof", "Replay", "Reports", "Rulesets", "Sandbox", "Scenarios",
+        "Simulation", "TalosFrontend",
       ]),
     .executableTarget(name: "portproof", dependencies: ["CommandLineTool", "LinuxKernel"]),
 

@@ -6,6 +6,7 @@ enum CommandName: String, Hashable, Sendable, CaseIterable {
   case diff
   case convert
   case derive
+  case respond
   case fmt
   case lint
   case doctor
@@ -81,6 +82,7 @@ extension CommandName {
     case .diff: DiffCommand.row
     case .convert: ConvertCommand.row
     case .derive: DeriveCommand.row
+    case .respond: RespondCommand.row
     case .fmt: FmtCommand.row
     case .lint: LintCommand.row
     case .doctor: DoctorCommand.row

@@ -2,6 +2,7 @@ internal import Scenarios
 
 /// Every option of the tool, under the name the user writes after `--`.
 enum OptionName: String, Hashable, Sendable, CaseIterable {
+  case assignment
   case bundle
   case check
   case color
@@ -62,6 +63,10 @@ extension OptionName {
   /// The option's row: its value and its help, the same in every command that has it.
   var row: OptionRow {
     switch self {
+    case .assignment:
+      OptionRow(
+        name: self, value: .file,
+        help: "what to answer, as a line of JSON; -: standard input, then commands")
     case .bundle:
       OptionRow(
         name: self, value: .folder,
