@@ -7,6 +7,7 @@ enum CommandName: String, Hashable, Sendable, CaseIterable {
   case convert
   case derive
   case respond
+  case fmt
   case lint
   case doctor
   case completions
@@ -82,6 +83,7 @@ extension CommandName {
     case .convert: ConvertCommand.row
     case .derive: DeriveCommand.row
     case .respond: RespondCommand.row
+    case .fmt: FmtCommand.row
     case .lint: LintCommand.row
     case .doctor: DoctorCommand.row
     case .completions: CompletionsCommand.row

@@ -4,6 +4,7 @@ internal import Scenarios
 enum OptionName: String, Hashable, Sendable, CaseIterable {
   case assignment
   case bundle
+  case check
   case color
   case failOn = "fail-on"
   case firewall
@@ -70,6 +71,9 @@ extension OptionName {
       OptionRow(
         name: self, value: .folder,
         help: "where to put what reproduces a disagreement (default: portproof-mismatch)")
+    case .check:
+      OptionRow(
+        name: self, value: .none, help: "change nothing: only name the files that would change")
     case .color:
       OptionRow(
         name: self, value: .oneOf(["auto", "always", "never"]),
