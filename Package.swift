@@ -79,7 +79,8 @@ let package = Package(
     .executableTarget(
       name: "Benchmarks",
       dependencies: [
-        "Addresses", "Diagnostics", "NftablesFrontend", "portproof", "Proof", "Rulesets",
+        "Addresses", "Diagnostics", "LinuxKernel", "NftablesFrontend", "portproof", "Probing",
+        "Proof", "Rulesets",
         "Sandbox", "Scenarios", "Simulation", "TalosFrontend", "TestSupport", "Wire",
       ], path: "Tests/Benchmarks", exclude: ["z3-referee.py"]),
 
@@ -160,7 +161,7 @@ let package = Package(
     .testTarget(
       name: "ProbingTests",
       dependencies: [
-        "Addresses", "Diagnostics", "LinuxKernel", "Outcomes", "Probing", "Scenarios",
+        "Addresses", "Capture", "Diagnostics", "LinuxKernel", "Outcomes", "Probing", "Scenarios",
         "TestSupport",
       ]),
     .testTarget(

@@ -43,12 +43,26 @@ package struct Errno: RawRepresentable, Hashable, Sendable, Error {
   package static let networkUnreachable = Errno(rawValue: ENETUNREACH)
   /// The corresponding C constant is `EHOSTUNREACH`.
   package static let hostUnreachable = Errno(rawValue: EHOSTUNREACH)
-  /// The corresponding C constant is `EADDRINUSE`.
-  package static let addressInUse = Errno(rawValue: EADDRINUSE)
   /// The corresponding C constant is `ECONNRESET`.
   package static let connectionReset = Errno(rawValue: ECONNRESET)
   /// The corresponding C constant is `EPROTO`.
   package static let protocolError = Errno(rawValue: EPROTO)
+  /// The corresponding C constant is `EADDRINUSE`.
+  package static let addressInUse = Errno(rawValue: EADDRINUSE)
+  /// The corresponding C constant is `EADDRNOTAVAIL`.
+  package static let addressNotAvailable = Errno(rawValue: EADDRNOTAVAIL)
+  /// The corresponding C constant is `ECONNREFUSED`.
+  package static let connectionRefused = Errno(rawValue: ECONNREFUSED)
+  /// The corresponding C constant is `EMFILE`.
+  package static let tooManyOpenFiles = Errno(rawValue: EMFILE)
+  /// The corresponding C constant is `ENFILE`.
+  package static let tooManyOpenFilesInSystem = Errno(rawValue: ENFILE)
+  /// The corresponding C constant is `EHOSTDOWN`.
+  package static let hostDown = Errno(rawValue: EHOSTDOWN)
+  /// The corresponding C constant is `ENONET`.
+  package static let notOnTheNetwork = Errno(rawValue: ENONET)
+  /// The corresponding C constant is `ENOPROTOOPT`.
+  package static let protocolNotAvailable = Errno(rawValue: ENOPROTOOPT)
   /// The corresponding C constant is `ETIMEDOUT`.
   package static let timedOut = Errno(rawValue: ETIMEDOUT)
 

@@ -33,8 +33,10 @@ package enum Machine {
   /// Whether this process may make namespaces without a user namespace (CAP_SYS_ADMIN).
   static var mayMakeNamespaces: Bool { has(capability: 21) }
 
-  private static func has(capability: UInt64) -> Bool {
-    guard let status = try? Files.read("/proc/self/status", limit: 1 << 16) else { return false }
+  static func has(capability: UInt64) -> Bool {
+    guard let status = try? Files.read("/proc/thread-self/status", limit: 1 << 16) else {
+      return false
+    }
     for line in String(decoding: status, as: UTF8.self).split(separator: "\n")
     where line.hasPrefix("CapEff:") {
       let digits = line.dropFirst(7).drop { $0 == "\t" || $0 == " " }

@@ -22,6 +22,7 @@ do {
   if isWanted("simulate") { try SimulationBenchmark.run() }
   if isWanted("sandbox") { try SandboxBenchmark.run() }
   if isWanted("talos") { try TalosBenchmark.run() }
+  if isWanted("probing") { try ProbingBenchmark.run() }
   if isWanted("program") { try ProgramBenchmark.run() }
 } catch {
   FileHandle.standardError.write(Data("failed: \(error)\n".utf8))

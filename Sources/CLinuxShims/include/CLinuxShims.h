@@ -121,3 +121,5 @@ int portproof_open_raw(int is_ipv6, int *descriptor);
 /// Sends a packet to the address; of IPv4, the first four octets count.
 int portproof_send_raw(int descriptor, int is_ipv6, const uint8_t destination[16],
                        const uint8_t *bytes, size_t size);
+
+#include "Probes.h"

@@ -1,0 +1,57 @@
+internal import Addresses
+
+/// Finds the probe that a packet belongs to.
+struct FlowIndex {
+  /// What a probe's packets have in common, seen from this machine.
+  enum Transport: UInt64 {
+    case tcp = 6
+    case udp = 17
+    case icmp = 1
+  }
+
+  private struct Pair: Hashable {
+    var local: IPAddress
+    var remote: IPAddress
+  }
+
+  private var pairs: [Pair: UInt64] = [:]
+  private var probes: [UInt64: Int32] = [:]
+  /// The pair that was asked for last: packets come in rows.
+  private var last: (pair: Pair, number: UInt64)?
+
+  init(capacity: Int) { probes.reserveCapacity(capacity) }
+
+  private static func key(
+    _ pair: UInt64, _ transport: Transport, _ localPort: UInt16, _ remotePort: UInt16
+  ) -> UInt64 {
+    pair << 40 | transport.rawValue << 32 | UInt64(localPort) << 16 | UInt64(remotePort)
+  }
+
+  /// Remembers a probe's packets; of ICMP the local port is the identifier and the remote port the
+  /// sequence number.
+  mutating func insert(
+    _ probe: Int, _ transport: Transport, local: IPAddress, _ localPort: UInt16,
+    remote: IPAddress, _ remotePort: UInt16
+  ) {
+    let pair = Pair(local: local, remote: remote)
+    let number = pairs[pair] ?? UInt64(pairs.count)
+    pairs[pair] = number
+    probes[Self.key(number, transport, localPort, remotePort)] = Int32(probe)
+  }
+
+  mutating func probe(
+    _ transport: Transport, local: IPAddress, _ localPort: UInt16, remote: IPAddress,
+    _ remotePort: UInt16
+  ) -> Int? {
+    let pair = Pair(local: local, remote: remote)
+    let number: UInt64
+    if let last, last.pair == pair {
+      number = last.number
+    } else {
+      guard let known = pairs[pair] else { return nil }
+      last = (pair, known)
+      number = known
+    }
+    return probes[Self.key(number, transport, localPort, remotePort)].map { Int($0) }
+  }
+}

@@ -1,0 +1,70 @@
+internal import Addresses
+internal import LinuxKernel
+
+/// What came of handing a probe to the kernel.
+enum Sending {
+  case sent
+  /// There is no room now.
+  case later
+  case refused(Errno)
+}
+
+/// What a transport has learnt of a probe.
+struct Finding {
+  var probe: Int
+  var answer: Observation.Answer
+  /// The port from which the answered packet was sent.
+  var port: UInt16?
+}
+
+extension Endpoint {
+  init(_ address: IPAddress, port: UInt16 = 0) {
+    self.init(isIPv6: address.family == .ipv6, number: address.rawValue, port: port)
+  }
+
+  var address: IPAddress { IPAddress(isIPv6 ? .ipv6 : .ipv4, rawValue: number) }
+}
+
+extension Probe {
+  /// The port that it asks; 0 for ICMP.
+  var port: UInt16 {
+    switch kind {
+    case .tcp(let port), .udp(let port): port
+    case .icmp: 0
+    }
+  }
+}
+
+/// Which of a run's ports a probe is sent from.
+///
+/// Probes of the same addresses and port go from different ports, so that an answer belongs to one
+/// of them alone; all others share.
+struct PortPlan {
+  struct Line: Hashable {
+    var source: IPAddress
+    /// A port that was asked for.
+    var fixed: UInt16?
+    /// The number of the port among the run's own.
+    var number: Int
+  }
+
+  private struct Question: Hashable {
+    var source: IPAddress
+    var destination: IPAddress
+    var kind: Probe.Kind
+    var fixed: UInt16?
+  }
+
+  private var asked: [Question: Int] = [:]
+
+  mutating func line(for probe: Probe) -> Line {
+    let question = Question(
+      source: probe.source, destination: probe.destination, kind: probe.kind,
+      fixed: probe.sourcePort)
+    let number = asked[question, default: 0]
+    asked[question] = number + 1
+    return Line(
+      source: probe.source, fixed: probe.sourcePort,
+      number: probe.sourcePort == nil ? number : 0)
+  }
+}
