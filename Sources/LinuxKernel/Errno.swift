@@ -43,8 +43,6 @@ package struct Errno: RawRepresentable, Hashable, Sendable, Error {
   package static let networkUnreachable = Errno(rawValue: ENETUNREACH)
   /// The corresponding C constant is `EHOSTUNREACH`.
   package static let hostUnreachable = Errno(rawValue: EHOSTUNREACH)
-  /// The corresponding C constant is `EADDRINUSE`.
-  package static let addressInUse = Errno(rawValue: EADDRINUSE)
   /// The corresponding C constant is `ECONNRESET`.
   package static let connectionReset = Errno(rawValue: ECONNRESET)
   /// The corresponding C constant is `EPROTO`.
