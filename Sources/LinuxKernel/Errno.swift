@@ -47,6 +47,8 @@ package struct Errno: RawRepresentable, Hashable, Sendable, Error {
   package static let connectionReset = Errno(rawValue: ECONNRESET)
   /// The corresponding C constant is `EPROTO`.
   package static let protocolError = Errno(rawValue: EPROTO)
+  /// The corresponding C constant is `EADDRINUSE`.
+  package static let addressInUse = Errno(rawValue: EADDRINUSE)
   /// The corresponding C constant is `EADDRNOTAVAIL`.
   package static let addressNotAvailable = Errno(rawValue: EADDRNOTAVAIL)
   /// The corresponding C constant is `ECONNREFUSED`.
