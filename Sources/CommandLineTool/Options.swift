@@ -2,9 +2,12 @@ internal import Scenarios
 
 /// Every option of the tool, under the name the user writes after `--`.
 enum OptionName: String, Hashable, Sendable, CaseIterable {
+  case asHost = "as"
   case assignment
   case bundle
+  case capture
   case color
+  case duration = "for"
   case failOn = "fail-on"
   case firewall
   case format
@@ -13,7 +16,9 @@ enum OptionName: String, Hashable, Sendable, CaseIterable {
   case host
   case inconclusive
   case junitProfile = "junit-profile"
+  case key
   case live
+  case newKey = "new-key"
   case noProgress = "no-progress"
   case only
   case output
@@ -62,6 +67,10 @@ extension OptionName {
   /// The option's row: its value and its help, the same in every command that has it.
   var row: OptionRow {
     switch self {
+    case .asHost:
+      OptionRow(
+        name: self, value: .text("NAME"),
+        help: "the host of the file that this machine is (default: by its addresses)")
     case .assignment:
       OptionRow(
         name: self, value: .file,
@@ -70,10 +79,17 @@ extension OptionName {
       OptionRow(
         name: self, value: .folder,
         help: "where to put what reproduces a disagreement (default: portproof-mismatch)")
+    case .capture:
+      OptionRow(
+        name: self, value: .folder,
+        help: "capture every packet of the run, and write pcapng files into this folder")
     case .color:
       OptionRow(
         name: self, value: .oneOf(["auto", "always", "never"]),
         help: "colour: on a terminal unless NO_COLOR is set (auto), always or never")
+    case .duration:
+      OptionRow(
+        name: self, value: .text("TIME"), help: "end after this time: 90s, 5m, 1h (default: 60s)")
     case .failOn:
       OptionRow(
         name: self, value: .oneOf(["info", "low", "medium", "high", "critical"]),
@@ -101,8 +117,15 @@ extension OptionName {
       OptionRow(
         name: self, value: .oneOf(["modern", "strict"]),
         help: "JUnit as today's readers like it (default), or valid by both published schemas")
+    case .key:
+      OptionRow(
+        name: self, value: .file,
+        help: "the key that both ends of a run share: 64 hexadecimal digits, readable by you alone")
     case .live:
       OptionRow(name: self, value: .none, help: "use the ruleset that is in force on this machine")
+    case .newKey:
+      OptionRow(
+        name: self, value: .file, help: "make a key for the run, as a new file for you alone")
     case .noProgress: OptionRow(name: self, value: .none, help: "draw no progress")
     case .only:
       OptionRow(
