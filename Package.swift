@@ -162,8 +162,8 @@ let package = Package(
     .testTarget(
       name: "ProbingTests",
       dependencies: [
-        "Addresses", "Capture", "Diagnostics", "LinuxKernel", "Outcomes", "Probing", "Scenarios",
-        "TestSupport",
+        "Addresses", "Capture", "Diagnostics", "LinuxKernel", "Outcomes", "portproof", "Probing",
+        "Scenarios", "TestSupport", "Wire",
       ]),
     .testTarget(
       name: "ReplayTests",
