@@ -58,7 +58,7 @@ struct EndToEndTests {
   }
 
   @Test(arguments: [
-    "check", "explain", "simulate", "diff", "convert", "derive", "respond",
+    "check", "probe", "verify", "explain", "simulate", "diff", "convert", "derive", "respond",
     "fmt", "lint", "doctor",
     "completions",
   ])
