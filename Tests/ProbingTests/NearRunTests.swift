@@ -205,6 +205,27 @@ struct NearRunTests {
     #expect(observations.prefix(2).map(\.sourcePort) == [53, 53])
   }
 
+  @Test(arguments: [ProbeRun.Means.raw, .connect])
+  func `probes that look the same are all answered, together and one after the other`(
+    _ means: ProbeRun.Means
+  ) throws {
+    let network = try ProbeNetwork()
+    try network.answer(udp: 1000) { $0 }
+    let ends = ends
+    try network.inside(.near) {
+      let probes = [Probe.Kind.tcp(1001), .udp(1000), .tcp(1001), .udp(1000)].map {
+        Probe(from: ends.near, to: ends.far, $0, sourcePort: 40_053)
+      }
+      let answers = [.reset, .reply(carriesToken: false)] as [Observation.Answer]
+      var run = try ProbeRun(probes, key: .fresh(), rate: .unlimited, means: means)
+      #expect(try run.run().map(\.answer) == answers + answers)
+      for half in [[0, 1], [2, 3]] {
+        let observations = try run.ask(half.map { (index: $0, probe: probes[$0]) })
+        #expect(observations.map(\.answer) == answers, "\(half)")
+      }
+    }
+  }
+
   @Test func `paced probes are all rejected where a limit lets few errors go`() throws {
     let network = try ProbeNetwork()
     try network.load(.far, NearTCPTests.ruleset)

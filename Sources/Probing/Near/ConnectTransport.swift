@@ -20,6 +20,10 @@ struct ConnectTransport: ~Copyable {
   private var connections: Connections
   private var attempts: [Connections.Handle: Attempt] = [:]
   private var handles: [Int: [Connections.Handle]] = [:]
+  /// By probe, the first one that asks the same from the same port.
+  var twins: [Int: Int] = [:]
+  /// Which of several twins has a connection now, by the first of them.
+  private var busy: [Int: Int] = [:]
   /// Repetitions by the kernel of attempts that have ended, by probe.
   private var repetitions: [Int: Int] = [:]
 
@@ -42,7 +46,10 @@ struct ConnectTransport: ~Copyable {
   mutating func send(_ index: Int) -> (Sending, port: UInt16?) {
     let probe = probes[index]
     // A port that was asked for is used for one connection at a time.
-    if probe.sourcePort != nil { end(index) }
+    if probe.sourcePort != nil {
+      end(index)
+      guard busy[twins[index] ?? index] == nil else { return (.later, nil) }
+    }
     guard connections.count < most else { return (.later, nil) }
     do throws(Errno) {
       let (handle, port) = try connections.begin(
@@ -50,6 +57,7 @@ struct ConnectTransport: ~Copyable {
         to: Endpoint(probe.destination, port: probe.port), segmentSize: segmentSize)
       attempts[handle] = Attempt(probe: index, port: port)
       handles[index, default: []].append(handle)
+      if probe.sourcePort != nil { busy[twins[index] ?? index] = index }
       return (.sent, port)
     } catch .tooManyOpenFiles, .tooManyOpenFilesInSystem, .outOfMemory, .noBufferSpace {
       return (.later, nil)
@@ -95,6 +103,7 @@ struct ConnectTransport: ~Copyable {
     if count > 0 { repetitions[attempt.probe, default: 0] += count }
     handles[attempt.probe]?.removeAll { $0 == handle }
     connections.end(handle)
+    busy[twins[attempt.probe] ?? attempt.probe] = nil
   }
 
   /// Ends what is left of a probe.

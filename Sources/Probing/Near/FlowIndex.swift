@@ -27,8 +27,8 @@ struct FlowIndex {
     pair << 40 | transport.rawValue << 32 | UInt64(localPort) << 16 | UInt64(remotePort)
   }
 
-  /// Remembers a probe's packets; of ICMP the local port is the identifier and the remote port the
-  /// sequence number.
+  /// Remembers a probe's packets, unless another's look the same; of ICMP the local port is the
+  /// identifier and the remote port the sequence number.
   mutating func insert(
     _ probe: Int, _ transport: Transport, local: IPAddress, _ localPort: UInt16,
     remote: IPAddress, _ remotePort: UInt16
@@ -36,7 +36,8 @@ struct FlowIndex {
     let pair = Pair(local: local, remote: remote)
     let number = pairs[pair] ?? UInt64(pairs.count)
     pairs[pair] = number
-    probes[Self.key(number, transport, localPort, remotePort)] = Int32(probe)
+    let key = Self.key(number, transport, localPort, remotePort)
+    if probes[key] == nil { probes[key] = Int32(probe) }
   }
 
   mutating func probe(

@@ -38,7 +38,8 @@ extension Probe {
 /// Which of a run's ports a probe is sent from.
 ///
 /// Probes of the same addresses and port go from different ports, so that an answer belongs to one
-/// of them alone; all others share.
+/// of them alone; all others share. Those that ask for the same port cannot be told apart: the later
+/// are twins of the first.
 struct PortPlan {
   struct Line: Hashable {
     var source: IPAddress
@@ -56,11 +57,17 @@ struct PortPlan {
   }
 
   private var asked: [Question: Int] = [:]
+  private var firsts: [Question: Int] = [:]
+  /// By probe, the first one whose packets look the same; only for those that are not the first.
+  private(set) var twins: [Int: Int] = [:]
 
-  mutating func line(for probe: Probe) -> Line {
+  mutating func line(for probe: Probe, _ index: Int) -> Line {
     let question = Question(
       source: probe.source, destination: probe.destination, kind: probe.kind,
       fixed: probe.sourcePort)
+    if probe.sourcePort != nil {
+      if let first = firsts[question] { twins[index] = first } else { firsts[question] = index }
+    }
     let number = asked[question, default: 0]
     asked[question] = number + 1
     return Line(
