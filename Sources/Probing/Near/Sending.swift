@@ -49,22 +49,21 @@ struct PortPlan {
     var number: Int
   }
 
-  private struct Question: Hashable {
-    var source: IPAddress
-    var destination: IPAddress
-    var kind: Probe.Kind
-    var fixed: UInt16?
-  }
-
-  private var asked: [Question: Int] = [:]
-  private var firsts: [Question: Int] = [:]
+  private var pairs = AddressPairs()
+  private var asked: [UInt64: Int] = [:]
+  private var firsts: [UInt64: Int] = [:]
   /// By probe, the first one whose packets look the same; only for those that are not the first.
   private(set) var twins: [Int: Int] = [:]
 
   mutating func line(for probe: Probe, _ index: Int) -> Line {
-    let question = Question(
-      source: probe.source, destination: probe.destination, kind: probe.kind,
-      fixed: probe.sourcePort)
+    let kind: UInt64 =
+      switch probe.kind {
+      case .tcp(let port): 1 << 16 | UInt64(port)
+      case .udp(let port): 2 << 16 | UInt64(port)
+      case .icmp(let type, let code): 3 << 16 | UInt64(type) << 8 | UInt64(code)
+      }
+    let fixed = probe.sourcePort.map { 1 << 16 | UInt64($0) } ?? 0
+    let question = pairs.number(probe.source, probe.destination) << 36 | kind << 17 | fixed
     if probe.sourcePort != nil {
       if let first = firsts[question] { twins[index] = first } else { firsts[question] = index }
     }
