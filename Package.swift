@@ -60,8 +60,8 @@ let package = Package(
     .target(
       name: "Probing",
       dependencies: [
-        "Addresses", "Capture", "CNettle", "Diagnostics", "LinuxKernel", "Outcomes", "Scenarios",
-        "Wire",
+        "Addresses", "Capture", "CNettle", "Diagnostics", "Documents", "LinuxKernel", "Outcomes",
+        "Scenarios", "Wire",
       ]),
 
     // Layer 5: the tool.
@@ -70,8 +70,8 @@ let package = Package(
       name: "CommandLineTool",
       dependencies: [
         "Addresses", "Diagnostics", "Documents", "LinuxKernel", "Netfilter", "NftablesFrontend",
-        "Outcomes", "Proof", "Replay", "Reports", "Rulesets", "Sandbox", "Scenarios", "Simulation",
-        "TalosFrontend",
+        "Outcomes", "Probing", "Proof", "Replay", "Reports", "Rulesets", "Sandbox", "Scenarios",
+        "Simulation", "TalosFrontend",
       ]),
     .executableTarget(name: "portproof", dependencies: ["CommandLineTool", "LinuxKernel"]),
 
@@ -79,9 +79,10 @@ let package = Package(
     .executableTarget(
       name: "Benchmarks",
       dependencies: [
-        "Addresses", "Diagnostics", "LinuxKernel", "NftablesFrontend", "portproof", "Probing",
-        "Proof", "Rulesets",
-        "Sandbox", "Scenarios", "Simulation", "TalosFrontend", "TestSupport", "Wire",
+        "Addresses", "Capture", "Diagnostics", "LinuxKernel", "NftablesFrontend", "portproof",
+        "Probing", "Proof", "Rulesets", "Sandbox", "Scenarios", "Simulation", "TalosFrontend",
+        "TestSupport",
+        "Wire",
       ], path: "Tests/Benchmarks", exclude: ["z3-referee.py"]),
 
     // The two programs over one model, held against each other: `swift run -c release Agreement`.

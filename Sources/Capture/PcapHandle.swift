@@ -132,10 +132,12 @@ struct PcapHandle: ~Copyable {
     return number == DLT_RAW ? .rawIP : UInt16(exactly: number).flatMap(LinkType.init(fileNumber:))
   }
 
-  /// libpcap's name and description of the link type.
-  var linkTypeName: String {
-    let number = unsafe pcap_datalink(raw)
-    guard let name = unsafe pcap_datalink_val_to_name(number) else { return "DLT \(number)" }
+  /// libpcap's name of the link type.
+  var linkTypeName: String { unsafe Self.linkTypeName(pcap_datalink(raw)) }
+
+  /// libpcap's name of a link type, or its number.
+  static func linkTypeName(_ number: CInt) -> String {
+    guard let name = unsafe pcap_datalink_val_to_name(number) else { return "number \(number)" }
     return unsafe String(cString: name)
   }
 

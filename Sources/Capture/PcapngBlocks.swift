@@ -5,6 +5,8 @@ enum Pcapng {
   static let sectionHeader: UInt32 = 0x0A0D_0D0A
   static let byteOrderMagic: UInt32 = 0x1A2B_3C4D
   static let interfaceDescription: UInt32 = 1
+  /// Its time and lengths stand where they do in an enhanced packet.
+  static let obsoletePacket: UInt32 = 2
   static let simplePacket: UInt32 = 3
   static let enhancedPacket: UInt32 = 6
 
@@ -15,6 +17,7 @@ enum Pcapng {
   static let application: UInt16 = 4
   static let timestampResolution: UInt16 = 9
   static let interfaceFilter: UInt16 = 11
+  static let timestampOffset: UInt16 = 14
   static let packetFlags: UInt16 = 2
 }
 

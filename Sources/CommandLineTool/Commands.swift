@@ -6,6 +6,8 @@ enum CommandName: String, Hashable, Sendable, CaseIterable {
   case diff
   case convert
   case derive
+  case respond
+  case fmt
   case lint
   case doctor
   case completions
@@ -80,6 +82,8 @@ extension CommandName {
     case .diff: DiffCommand.row
     case .convert: ConvertCommand.row
     case .derive: DeriveCommand.row
+    case .respond: RespondCommand.row
+    case .fmt: FmtCommand.row
     case .lint: LintCommand.row
     case .doctor: DoctorCommand.row
     case .completions: CompletionsCommand.row

@@ -2,7 +2,9 @@ internal import Scenarios
 
 /// Every option of the tool, under the name the user writes after `--`.
 enum OptionName: String, Hashable, Sendable, CaseIterable {
+  case assignment
   case bundle
+  case check
   case color
   case failOn = "fail-on"
   case firewall
@@ -61,10 +63,17 @@ extension OptionName {
   /// The option's row: its value and its help, the same in every command that has it.
   var row: OptionRow {
     switch self {
+    case .assignment:
+      OptionRow(
+        name: self, value: .file,
+        help: "what to answer, as a line of JSON; -: standard input, then commands")
     case .bundle:
       OptionRow(
         name: self, value: .folder,
         help: "where to put what reproduces a disagreement (default: portproof-mismatch)")
+    case .check:
+      OptionRow(
+        name: self, value: .none, help: "change nothing: only name the files that would change")
     case .color:
       OptionRow(
         name: self, value: .oneOf(["auto", "always", "never"]),

@@ -28,14 +28,7 @@ struct ScenarioLoading {
     _ paths: [String], and further: ScenarioReader.Root? = nil, sources: inout SourceMap
   ) throws(Stop) -> (plan: ScenarioPlan, warnings: Int) {
     var roots: [ScenarioReader.Root] = []
-    for path in paths {
-      do throws(Errno) {
-        roots.append(.init(path: path, bytes: try Files.read(path, limit: Self.sizeLimit)))
-      } catch {
-        throw console.stop(
-          Diagnostic("scenario.unreadable", .error, "cannot read '\(path)': \(error)", at: nil))
-      }
-    }
+    for path in paths { roots.append(.init(path: path, bytes: try bytes(of: path))) }
     if let further { roots.append(further) }
     let (plan, diagnostics) = ScenarioReader.read(
       roots, sources: &sources, selfAddresses: Self.ownAddresses
@@ -60,7 +53,19 @@ struct ScenarioLoading {
     return (plan, diagnostics.count { $0.severity == .warning })
   }
 
-  private static let sizeLimit = 256 << 20
+  /// What a file holds.
+  ///
+  /// - Throws: ``Stop`` where it cannot be read, which has been told.
+  func bytes(of path: String) throws(Stop) -> [UInt8] {
+    do throws(Errno) {
+      return try Files.read(path, limit: Self.sizeLimit)
+    } catch {
+      throw console.stop(
+        Diagnostic("scenario.unreadable", .error, "cannot read '\(path)': \(error)", at: nil))
+    }
+  }
+
+  static let sizeLimit = 256 << 20
 
   /// The addresses of `self`; empty where the kernel does not tell.
   static var ownAddresses: AddressSet {

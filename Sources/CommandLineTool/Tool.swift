@@ -43,6 +43,8 @@ package enum Tool {
     case .diff: return try DiffCommand(arguments: arguments, console: console).run()
     case .convert: return try ConvertCommand(arguments: arguments, console: console).run()
     case .derive: return try DeriveCommand(arguments: arguments, console: console).run()
+    case .respond: return try RespondCommand(arguments: arguments, console: console).run()
+    case .fmt: return try FmtCommand(arguments: arguments, console: console).run()
     case .lint: return LintCommand(arguments: arguments, console: console).run()
     case .doctor: return try DoctorCommand(arguments: arguments, console: console).run()
     case .completions: return try CompletionsCommand(arguments: arguments, console: console).run()

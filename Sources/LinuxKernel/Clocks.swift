@@ -16,6 +16,13 @@ package enum Clocks {
     _ = usleep(UInt32(max(0, min(duration.seconds, 1000)) * 1e6))
   }
 
+  /// Nanoseconds since 1970-01-01T00:00:00Z.
+  package static var wallNanoseconds: Int64 {
+    var now = timespec()
+    _ = unsafe clock_gettime(CLOCK_REALTIME, &now)
+    return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+  }
+
   /// Whole seconds since 1970-01-01T00:00:00Z.
   package static var wallSeconds: Int { Glibc.time(nil) }
 }

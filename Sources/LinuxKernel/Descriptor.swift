@@ -147,8 +147,14 @@ package enum StandardStream: CInt, Sendable {
   /// - Returns: The bytes.
   /// - Throws: What `read(2)` failed with; ``Errno/fileTooLarge`` where there is more than `limit`.
   package func readAll(limit: Int) throws(Errno) -> [UInt8] {
-    let copy = try retrying { Int(fcntl(rawValue, F_DUPFD_CLOEXEC, 3)) }
-    return try Descriptor(owning: CInt(copy)).readAll(limit: limit)
+    try duplicate().readAll(limit: limit)
+  }
+
+  /// The stream once more, under a descriptor of its own.
+  ///
+  /// - Throws: What `fcntl(2)` failed with.
+  package func duplicate() throws(Errno) -> Descriptor {
+    Descriptor(owning: CInt(try retrying { Int(fcntl(rawValue, F_DUPFD_CLOEXEC, 3)) }))
   }
 
   /// Whether a person sits at the other end.

@@ -63,4 +63,14 @@ package enum Files {
     try file.write(bytes)
     try file.commit()
   }
+
+  /// Puts `bytes` in place of what a file holds, likewise; its permissions, its owner and links that
+  /// lead to it stay as they are.
+  ///
+  /// - Throws: What the kernel refused, also where there is no such file; it is then as it was.
+  package static func rewrite(_ path: String, with bytes: [UInt8]) throws(Errno) {
+    let file = try ReplacementFile(rewriting: path)
+    try file.write(bytes)
+    try file.commit()
+  }
 }

@@ -11,6 +11,8 @@ package struct ReplacementFile: ~Copyable {
   private let path: String
   /// The file's name, as C wants it; empty where the bytes go straight to a device.
   private var temporary: [CChar]
+  /// The permissions and the owner that the file gets; mode 0644 and this process's where nil.
+  private var kept: (mode: mode_t, user: uid_t, group: gid_t)?
 
   /// - Throws: What the kernel refused.
   package init(for path: String) throws(Errno) {
@@ -34,6 +36,24 @@ package struct ReplacementFile: ~Copyable {
     temporary = template
   }
 
+  /// Takes the place of a file that is there: its permissions stay, and so do links that lead to it;
+  /// so does its owner where this process may give files away.
+  ///
+  /// - Throws: What the kernel refused, also where there is no such file.
+  package init(rewriting path: String) throws(Errno) {
+    var target = path
+    _ = try retrying {
+      guard let raw = unsafe realpath(path, nil) else { return -1 }
+      defer { unsafe free(raw) }
+      target = unsafe String(cString: raw)
+      return 0
+    }
+    var facts = stat()
+    _ = try retrying { Int(unsafe stat(target, &facts)) }
+    try self.init(for: target)
+    kept = (facts.st_mode & 0o7777, facts.st_uid, facts.st_gid)
+  }
+
   deinit {
     if !temporary.isEmpty { _ = unsafe unlink(temporary) }
   }
@@ -43,12 +63,15 @@ package struct ReplacementFile: ~Copyable {
   /// - Throws: What `write(2)` failed with.
   package borrowing func write(_ bytes: [UInt8]) throws(Errno) { try file.write(bytes) }
 
-  /// Forces the bytes to the disk and gives them the name, with mode 0644.
+  /// Forces the bytes to the disk and gives them the name.
   ///
   /// - Throws: What the kernel refused; the file of that name is then as it was.
   package consuming func commit() throws(Errno) {
     guard !temporary.isEmpty else { return }
-    _ = try retrying { Int(fchmod(file.raw, 0o644)) }
+    // Changing the owner takes some permissions away.
+    if let kept { _ = fchown(file.raw, kept.user, kept.group) }
+    let mode = kept?.mode ?? 0o644
+    _ = try retrying { Int(fchmod(file.raw, mode)) }
     _ = try retrying { Int(fsync(file.raw)) }
     _ = try retrying { Int(unsafe rename(temporary, path)) }
     temporary = []

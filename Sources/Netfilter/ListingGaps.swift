@@ -10,15 +10,15 @@ enum ListingGaps {
   ]
 
   /// Whether the listing may have rules that nft lists like others with another bytecode: those
-  /// that read a header after a test that the listing leaves out, and bounds of two fields that it
-  /// shows as a range of one.
+  /// that read a header or reject after a test that the listing leaves out, and bounds of two fields
+  /// that it shows as a range of one.
   ///
   /// The bytecode of a large ruleset costs as much again as its listing, and is not asked for.
   static func mayHideTests(in context: borrowing NftablesContext) -> Bool {
     guard context.outputCount <= largestWithBytecode else { return false }
     let marks = [
-      #""protocol": "ip"#, #""protocol": "th""#, #""protocol": "icmp"#, #""protocol": "igmp"#,
-      #"{"range": ["#,
+      #"{"payload": {"#, #"{"exthdr": {"#, #"{"tcp option": {"#, #"{"ip option": {"#,
+      #"{"sctp chunk": {"#, #"{"reject": "#, #"{"range": ["#,
     ]
     for mark in marks where context.offset(of: mark, from: 0) != nil { return true }
     return false

@@ -15,8 +15,12 @@ struct NftBytecode {
     var etherType: UInt16?
     /// Whether a lower bound of one value and an upper bound of another follow each other.
     var joinsBounds = false
-    /// Protocols that are compared for equality by themselves.
-    var protocols: Set<ProtocolTest> = []
+    /// Protocols that are compared for equality by themselves, in the order of the rule.
+    var protocols: [PlacedTest] = []
+    /// How many instructions leave something behind, pass by what others left, or give a verdict.
+    var effectCount = 0
+    /// Whether the rule reads what protocol the packet carries.
+    var readsTransport = false
     /// The octets of headers of which bits are tested that do not lie side by side.
     var holedMasks: [(base: PayloadField.Base, octets: Range<Int>)] = []
 
@@ -30,12 +34,21 @@ struct NftBytecode {
   }
 
   /// A comparison that nft leaves out of a listing before a field of a header that it takes for
-  /// that of the protocol.
+  /// that of the protocol, or before `reject`.
   enum ProtocolTest: Hashable {
-    /// `meta l4proto` is this number.
-    case transport(UInt8)
+    /// `meta l4proto`, `meta nfproto` or `meta protocol` is this number.
+    case meta(MetaKey, UInt16)
     /// `ct protocol` or `ct l3proto` is this number.
     case connection(ConnectionKey, UInt8)
+    /// The octet of the network header that this many precede is this number.
+    case networkHeader(offset: Int, UInt8)
+  }
+
+  /// A comparison and its place in the rule.
+  struct PlacedTest: Hashable {
+    var test: ProtocolTest
+    /// How many instructions with effects come before it.
+    var effectsBefore: Int
   }
 
   private struct RuleName: Hashable {
@@ -93,7 +106,14 @@ private struct RuleReader {
   mutating func read(_ instruction: String) {
     guard instruction.hasPrefix("cmp ") else {
       noteMask(instruction, on: operand.last)
-      operand.append(instruction)
+      let hasEffects = Self.hasEffects(instruction)
+      if hasEffects { tests.effectCount += 1 }
+      if Self.readsTransport(instruction) { tests.readsTransport = true }
+      if Self.isComparison(instruction) || hasEffects && !instruction.hasPrefix("numgen ") {
+        operand = []
+      } else {
+        operand.append(instruction)
+      }
       return
     }
     let words = instruction.split(separator: " ")
@@ -124,14 +144,53 @@ private struct RuleReader {
     tests.etherType = UInt16(truncatingIfNeeded: value).bigEndian
   }
 
+  /// Whether an instruction does more than load a value or look one up.
+  private static func hasEffects(_ instruction: String) -> Bool {
+    let words = instruction.split(separator: " ", maxSplits: 3)
+    switch words.first {
+    case "bitwise", "byteorder", "range", "fib", "hash", "osf": return false
+    case "immediate": return words.count > 2 && words[2] == "0"
+    // With a verdict for its data, which goes to register 0.
+    case "lookup": return instruction.contains(" dreg 0 ")
+    case "numgen": return !instruction.contains("= random ")
+    default: return words.count < 2 || words[1] != "load"
+    }
+  }
+
+  /// Whether an instruction compares what was loaded, without `cmp`.
+  private static func isComparison(_ instruction: String) -> Bool {
+    instruction.hasPrefix("range ")
+      || instruction.hasPrefix("lookup ") && !instruction.contains(" dreg ")
+  }
+
+  private static func readsTransport(_ instruction: String) -> Bool {
+    instruction.hasPrefix("meta load l4proto ")
+      || instruction.hasPrefix("payload load 1b @ network header + 6 ")
+      || instruction.hasPrefix("payload load 1b @ network header + 9 ")
+  }
+
+  private mutating func note(_ test: NftBytecode.ProtocolTest) {
+    let placed = NftBytecode.PlacedTest(test: test, effectsBefore: tests.effectCount)
+    if !tests.protocols.contains(placed) { tests.protocols.append(placed) }
+  }
+
   /// `cmp eq reg 1 0x00000032` after `meta load l4proto => reg 1`.
   private mutating func noteProtocol(_ load: String, equals value: Substring) {
-    guard let number = UInt32(value.dropFirst(2), radix: 16), let number = UInt8(exactly: number)
-    else { return }
+    guard let number = UInt16(value.dropFirst(2), radix: 16) else { return }
     let words = load.split(separator: " ")
     guard words.count > 2, words[1] == "load" else { return }
+    // The register is printed as a number of the host, and holds what is in the frame.
+    if words[0] == "meta", words[2] == "protocol" {
+      return note(.meta(.etherProtocol, number.bigEndian))
+    }
+    guard let number = UInt8(exactly: number) else { return }
     switch (words[0], words[2]) {
-    case ("meta", "l4proto"): tests.protocols.insert(.transport(number))
+    case ("meta", "l4proto"): note(.meta(.l4proto, UInt16(number)))
+    case ("meta", "nfproto"): note(.meta(.nfproto, UInt16(number)))
+    // `payload load 1b @ network header + 6 => reg 1`
+    case ("payload", "1b") where words.count > 7 && words[4] == "network":
+      guard let offset = Int(words[7]) else { return }
+      note(.networkHeader(offset: offset, number))
     case ("ct", "protocol"), ("ct", "l3protocol"):
       // `ct load protocol => reg 1 , dir original`
       let direction = words.last.flatMap { ConnectionKey.Direction(rawValue: String($0)) }
@@ -139,7 +198,7 @@ private struct RuleReader {
       let key = ConnectionKey(
         key: isNetwork ? .networkProtocol : .transportProtocol, direction: direction,
         type: isNetwork ? .networkProtocol : .transportProtocol)
-      tests.protocols.insert(.connection(key, number))
+      note(.connection(key, number))
     default: break
     }
   }

@@ -2,13 +2,16 @@ internal import Rulesets
 
 // Tests of a protocol that nft leaves out of its listing.
 //
-// nft 1.0.6 takes a comparison of `meta l4proto`, `ct protocol` or `ct l3proto` with a constant for
-// the one that the field of a header after it implies, and lists neither: `meta l4proto 50 th dport
-// 80` and `ct protocol 6 th dport 80` are listed as `th dport 80`, which all packets may meet, and
-// `ct l3proto ipv4 ip saddr 1.1.1.1` as `ip saddr 1.1.1.1`, which those without a connection may.
-// The bytecode has them.
+// nft 1.0.6 takes a comparison of `meta nfproto`, `meta protocol`, `meta l4proto`, `ip6 nexthdr`,
+// `ct protocol` or `ct l3proto` with a constant for the one that the field of a header after it
+// implies, and lists neither: `meta l4proto 50 th dport 80` and `ct protocol 6 th dport 80` are
+// listed as `th dport 80`, which all packets may meet, and `ct l3proto ipv4 tcp dport 22` as `tcp
+// dport 22`. It does the same before `reject`: `meta nfproto ipv4 reject with tcp reset` is listed
+// as `meta l4proto tcp reject with tcp reset`. Statements other than comparisons keep it from that.
+// The bytecode has these tests, and which statements with effects come before them.
 //
-// Source: nft 1.0.6, src/payload.c, `payload_dependency_kill`; `nft --debug=netlink list ruleset`.
+// Source: nft 1.0.6, src/payload.c, `payload_dependency_kill`, and src/netlink_delinearize.c,
+// `stmt_reject_postprocess`; `nft --debug=netlink list ruleset`.
 extension NftLowering {
   private static let hiddenTestReason =
     "nft may have left a test of the protocol before it out of its listing"
@@ -18,23 +21,93 @@ extension NftLowering {
   func withHiddenTests(_ statements: [Statement]) -> [Statement] {
     guard let ruleTests else { return withDoubtedProtocol(statements) }
     guard !ruleTests.protocols.isEmpty else { return statements }
-    let hidden = ruleTests.protocols.filter { test in !statements.contains { shows(test, $0) } }
-    guard !hidden.isEmpty,
-      let last = statements.lastIndex(where: { readings(of: $0).contains(where: isPayload) })
-    else { return statements }
-    // They stand somewhere before a field; where in a row of comparisons does not matter.
-    if statements[...last].contains(where: hasEffects) {
-      return doubted(statements, through: last)
+    var statements = withoutUntestedProtocol(statements, ruleTests)
+    var effectsBefore: [Int] = []
+    var effectCount = 0
+    for statement in statements {
+      effectsBefore.append(effectCount)
+      effectCount += self.effectCount(of: statement)
     }
-    let tests = hidden.map { test -> Statement in
-      switch test {
-      case .transport(let number):
-        .match(Match(.selector(Selector(.meta(.l4proto))), .equal, .value(UInt128(number))))
-      case .connection(let key, let number):
-        .match(Match(.selector(Selector(.connection(key))), .equal, .value(UInt128(number))))
+    let areCounted = effectCount == ruleTests.effectCount
+    var added: [(index: Int, test: Statement)] = []
+    for placed in ruleTests.protocols {
+      guard let test = statement(placed.test, ruleTests) else { continue }
+      // Between two statements with effects the order does not matter.
+      let isPlaced = areCounted || placed.effectsBefore == 0
+      let row = statements.indices.filter {
+        !isPlaced || effectsBefore[$0] == placed.effectsBefore
       }
+      if row.contains(where: { shows(placed.test, statements[$0]) }) { continue }
+      guard isPlaced, !row.contains(where: { looksUpGates(statements[$0]) }) else {
+        return doubted(statements, through: statements.endIndex - 1)
+      }
+      added.append((row.first ?? statements.endIndex, test))
     }
-    return tests + statements
+    for (index, test) in added.reversed() { statements.insert(test, at: index) }
+    return statements
+  }
+
+  /// The comparison in the words of a listing; nil for an octet that names no protocol.
+  private func statement(
+    _ test: NftBytecode.ProtocolTest, _ tests: NftBytecode.Tests
+  ) -> Statement? {
+    let selector: Selector
+    let value: UInt128
+    switch test {
+    case .meta(let key, let number): (selector, value) = (Selector(.meta(key)), UInt128(number))
+    case .connection(let key, let number):
+      (selector, value) = (Selector(.connection(key)), UInt128(number))
+    case .networkHeader(let offset, let number):
+      guard let field = protocolField(at: offset, tests) else { return nil }
+      let guards = field.name == "ip protocol" ? ImpliedGuards.ipv4 : ImpliedGuards.ipv6
+      let isImplied = family == .ip || family == .ip6
+      (selector, value) = (
+        Selector(.payload(field), requiring: isImplied ? [] : guards), UInt128(number)
+      )
+    }
+    return .match(Match(.selector(selector), .equal, .value(value)))
+  }
+
+  /// The field that names the protocol of what a packet carries, where its octet is at an offset in
+  /// the headers of the family that the rule tests for.
+  private func protocolField(at offset: Int, _ tests: NftBytecode.Tests) -> PayloadField? {
+    func isTested(_ number: UInt16, _ etherType: UInt16) -> Bool {
+      tests.etherType == etherType
+        || tests.protocols.contains {
+          $0.test == .meta(.nfproto, number) || $0.test == .meta(.etherProtocol, etherType)
+        }
+    }
+    return switch offset {
+    case 9 where family == .ip || family != .ip6 && isTested(2, 0x0800):
+      PayloadFields.field("protocol", of: "ip")
+    case 6 where family == .ip6 || family != .ip && isTested(10, 0x86DD):
+      PayloadFields.field("nexthdr", of: "ip6")
+    default: nil
+    }
+  }
+
+  /// How many instructions with effects a statement becomes.
+  private func effectCount(of statement: Statement) -> Int {
+    let own =
+      switch statement {
+      case .match: 0
+      case .verdict, .verdictMap, .reject, .gate, .object, .mangle, .notrack, .translate,
+        .setUpdate, .inert, .duplicate, .diverts, .unmodelled:
+        1
+      }
+    return own
+      + readings(of: statement).count { selector in
+        guard case .environment(let field) = selector.field,
+          case .numberGenerator(isRandom: false, _, _) = field.source
+        else { return false }
+        return true
+      }
+  }
+
+  /// Whether a comparison passes by limits or quotas of elements.
+  private func looksUpGates(_ statement: Statement) -> Bool {
+    guard case .match(let match) = statement else { return false }
+    return if case .set(let set) = match.right { hasGates(set) } else { false }
   }
 
   /// The statements, of which those that read `th` without a test of the protocol may not be met.
@@ -109,15 +182,40 @@ extension NftLowering {
       case .selector(let selector) = match.left, case .value(let value) = match.right
     {
       switch test {
-      case .transport(let number):
-        if selector.field == .meta(.l4proto), value == UInt128(number) { return true }
+      case .meta(let key, let number):
+        if selector.field == .meta(key), value == UInt128(number) { return true }
       case .connection(let key, let number):
         if selector.field == .connection(key), value == UInt128(number) { return true }
+      case .networkHeader(let offset, let number):
+        if case .payload(let field) = selector.field, field.base == .network,
+          field.bitOffset == 8 * offset, field.bitLength == 8, value == UInt128(number)
+        {
+          return true
+        }
       }
     }
-    guard case .transport(let number) = test else { return false }
-    if case .reject(_, let guards) = statement, guards.contains(.transport(number)) { return true }
-    return readings(of: statement).contains { $0.requiring.contains(.transport(number)) }
+    return guards(equivalentTo: test).contains { requires($0, statement) }
+  }
+
+  /// Whether a statement has a guard.
+  func requires(_ required: Guard, _ statement: Statement) -> Bool {
+    if case .reject(_, let guards) = statement, guards.contains(required) { return true }
+    return readings(of: statement).contains { $0.requiring.contains(required) }
+  }
+
+  /// The guards that let the same packets pass as a test.
+  private func guards(equivalentTo test: NftBytecode.ProtocolTest) -> [Guard] {
+    switch test {
+    case .meta(.l4proto, let number): UInt8(exactly: number).map { [.transport($0)] } ?? []
+    case .meta(.nfproto, 2) where family == .inet: [.ipv4]
+    case .meta(.nfproto, 10) where family == .inet: [.ipv6]
+    case .meta(.etherProtocol, 0x0800) where family == .bridge || family == .netdev: [.ipv4]
+    case .meta(.etherProtocol, 0x86DD) where family == .bridge || family == .netdev: [.ipv6]
+    case .meta(.etherProtocol, let number): [.etherType(number)]
+    // IPv4 has no headers between; with IPv6 the first need not be the last.
+    case .networkHeader(offset: 9, let number) where family != .ip6: [.transport(number)]
+    case .meta, .connection, .networkHeader: []
+    }
   }
 
   /// Whether a statement tells packets apart by their protocol.
@@ -131,10 +229,6 @@ extension NftLowering {
       }
       return selector.requiring.contains { if case .transport = $0 { true } else { false } }
     }
-  }
-
-  private func isPayload(_ selector: Selector) -> Bool {
-    if case .payload = selector.field { true } else { false }
   }
 
   /// Whether a field is one of any transport header: `th dport`.

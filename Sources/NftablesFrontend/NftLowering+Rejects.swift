@@ -5,14 +5,14 @@ internal import Rulesets
 //
 // nft puts the test of a packet's family or protocol before all statements of the rule, unless one
 // of them tests it already, and lists neither the test nor its place. Where nothing before `reject`
-// has effects, the place does not matter, and the test stays with `reject`.
+// has effects, the place does not matter, and the test stays with `reject`. Bytecode has the place.
 //
 // Source: nft 1.0.6, src/evaluate.c, `stmt_evaluate_reject`, and the bytecode of
 // `nft --debug=netlink`.
 extension NftLowering {
   /// The statements with what `reject` tests first of all, where that matters.
   func withRejectTestFirst(_ statements: [Statement]) -> [Statement] {
-    guard
+    guard ruleTests == nil,
       let index = statements.firstIndex(where: { if case .reject = $0 { true } else { false } }),
       case .reject(_, let guards) = statements[index], !guards.isEmpty
     else { return statements }
@@ -69,7 +69,7 @@ extension NftLowering {
     }
   }
 
-  private func hasGates(_ set: SetReference) -> Bool {
+  func hasGates(_ set: SetReference) -> Bool {
     switch set {
     case .named(let index):
       ruleset.tables[table].sets[index].contents.elements.contains { !$0.gates.isEmpty }

@@ -420,11 +420,17 @@ struct NftLowering {
 
   /// Puts the test of the frame's type back that nft leaves out before a field of IP.
   private func withEtherType(_ statements: [Statement]) -> [Statement] {
-    guard let type = ruleTests?.etherType, family != .bridge, type == 0x0800 || type == 0x86DD,
+    guard let type = ruleTests?.etherType, type == 0x0800 || type == 0x86DD,
       let field = PayloadFields.field("type", of: "ether"),
       !statements.contains(where: { $0.readsEtherType })
     else { return statements }
-    let selector = Selector(.payload(field), requiring: ImpliedGuards.ethernet)
+    // In a bridge every frame has a type, and a field of IP implies it.
+    let implied: Guard = type == 0x0800 ? .ipv4 : .ipv6
+    if family == .bridge, statements.contains(where: { requires(implied, $0) }) {
+      return statements
+    }
+    let selector = Selector(
+      .payload(field), requiring: family == .bridge ? [] : ImpliedGuards.ethernet)
     let test = Match(.selector(selector), .equal, .value(UInt128(type)))
     var statements = statements
     let first = statements.firstIndex { if case .match = $0 { true } else { false } }

@@ -103,7 +103,8 @@ extension RulesetWalk {
     let rules = ruleset.tables[running.table].chains[chain].rules
     // Where packets that were accepted or dropped need no further look, pieces are only counted.
     let isDefinite =
-      !register.restsOnUnknown(state) && register.brokenAssumptions(of: state).isEmpty
+      !state.isRerouted && !register.restsOnUnknown(state)
+      && register.brokenAssumptions(of: state).isEmpty
     var left = max(1, budget)
     for question in state.boxes(in: context.family) {
       let complete = run.list.divide(question, budget: &left) { piece, label in

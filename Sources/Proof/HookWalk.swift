@@ -79,9 +79,7 @@ extension RulesetWalk {
     }
     for state in states where state.isRerouted {
       let location = state.path.flatMap(\.steps.last)?.location
-      finish(
-        state, .unknown("the packet's addresses are rewritten on the way"), location, &collector,
-        register)
+      finish(state, .accepted, location, &collector, register)
     }
     states.removeAll(where: \.isRerouted)
   }

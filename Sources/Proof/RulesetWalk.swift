@@ -147,10 +147,16 @@ package struct RulesetWalk: Sendable {
   }
 
   /// Hands packets whose fate is decided to the collector.
+  ///
+  /// Those whose addresses a rule wrote may pass, but to whom they go is not followed.
   func finish(
     _ state: PacketState, _ fate: Leaf.Fate, _ location: RuleLocation?,
     _ collector: inout FateCollector, _ register: DimensionRegister
   ) {
+    var fate = fate
+    if followsRouting, state.isRerouted, case .accepted = fate {
+      fate = .unknown("the packet's addresses are rewritten on the way")
+    }
     collector.take(
       Leaf(state: state, fate: fate, firewall: firewall, location: location),
       isDefinite: !register.restsOnUnknown(state),

@@ -32,6 +32,9 @@ struct Environment: Hashable, Sendable {
     static let addressesWritten = Flags(rawValue: 65536)
     /// The IPv4 header's checksum followed a change that was then not made.
     static let headerSumSpoilt = Flags(rawValue: 131072)
+    /// Translation changed where a packet that came back on `lo` goes, so that its route from the
+    /// way out does not count any more.
+    static let routeForgotten = Flags(rawValue: 262144)
   }
 
   var mark: UInt32

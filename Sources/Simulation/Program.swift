@@ -53,8 +53,11 @@ package struct Program: Sendable {
   /// What any packet may change.
   var effects = Effects()
   var loopEffects = Effects()
-  /// Whether anything translates addresses.
-  var hasTranslations = false
+  /// The families whose packets the kernel translates: those that a chain of type nat sees.
+  ///
+  /// Source: net/netfilter/nft_chain_nat.c, whose chains register `nf_nat_ipv4_ops`,
+  /// `nf_nat_ipv6_ops` or, those of inet, both.
+  var translatedFamilies: Set<IPFamily> = []
   /// Whether a statement chooses zones, in which the same ends may have other connections.
   var setsZones = false
   /// Whether the ruleset has an ingress chain at all.

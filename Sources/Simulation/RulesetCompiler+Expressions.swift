@@ -261,7 +261,6 @@ extension RulesetCompiler {
       default: plan.options.insert(.isOther)
       }
     }
-    program.hasTranslations = true
     emit(.translate(plan))
   }
 

@@ -41,7 +41,9 @@ extension RulesetCompiler {
       for (chainIndex, chain) in table.chains.enumerated() {
         guard let base = chain.base else { continue }
         // The kernel looks at every flow there, whatever the chain says.
-        if base.kind == .nat { program.hasTranslations = true }
+        if base.kind == .nat {
+          program.translatedFamilies.formUnion(IPFamily.allCases.filter(table.family.covers))
+        }
         var compiled = Program.CompiledChain(
           start: starts[tableIndex][chainIndex], isPolicyDrop: base.policy == .drop,
           isNat: base.kind == .nat, table: tableIndex, chain: chainIndex,
@@ -71,7 +73,7 @@ extension RulesetCompiler {
     for hook in Hook.allCases {
       for family in IPFamily.allCases {
         let seen = (candidates[hook] ?? []).filter { sees($0.table, hook, family) }
-        program.plans[HookPlan.index(hook, family)] = plan(seen, hook)
+        program.plans[HookPlan.index(hook, family)] = plan(seen, hook, family)
       }
     }
   }
@@ -84,7 +86,10 @@ extension RulesetCompiler {
     }
   }
 
-  private func plan(_ candidates: [Candidate], _ hook: Hook) -> HookPlan {
+  private func plan(
+    _ candidates: [Candidate], _ hook: Hook, _ family: IPFamily
+  ) -> HookPlan {
+    let isTranslated = program.translatedFamilies.contains(family)
     let translationPriority: Int? =
       switch hook {
       case .prerouting, .output: -100
@@ -92,7 +97,7 @@ extension RulesetCompiler {
       case .forward, .ingress, .egress: nil
       }
     var priorities = Set(candidates.map(\.priority))
-    if program.hasTranslations, let translationPriority { priorities.insert(translationPriority) }
+    if isTranslated, let translationPriority { priorities.insert(translationPriority) }
     var plan = HookPlan()
     plan.hasChainsBeforeReassembly = candidates.contains { $0.priority <= -400 }
     for priority in priorities.sorted() {
@@ -113,7 +118,7 @@ extension RulesetCompiler {
         }
         natOrders = combined(natOrders, orders(of: group, &plan))
       }
-      let translates = program.hasTranslations && priority == translationPriority
+      let translates = isTranslated && priority == translationPriority
       if translates || !nat.isEmpty {
         var schedules: [[HookPlan.Entry]] = []
         for order in natOrders {

@@ -145,10 +145,15 @@ extension Simulator {
     _ packet: borrowing Packet, _ environment: inout Environment, _ hook: Hook
   ) -> Bool {
     let binding = binding(packet, environment)
-    if let content = environment.content {
-      return translateBound(binding, packet.carrying(content), &environment, hook)
+    let arriving = environment.content.map { packet.carrying($0) } ?? copy packet
+    guard translateBound(binding, arriving, &environment, hook) else { return false }
+    if isReturning, hook == .prerouting,
+      let content = environment.content,
+      packet.carrying(content).destination != arriving.destination
+    {
+      environment.flags.insert(.routeForgotten)
     }
-    return translateBound(binding, packet, &environment, hook)
+    return true
   }
 
   private mutating func bindUnbound(
@@ -202,10 +207,14 @@ extension Simulator {
       return program.tracking(packet.layout.family) != .off && !isReturning && !connections.isEmpty
         ? .yes : .no
     case .boundFlows:
-      guard program.tracking(packet.layout.family) != .off, !isReturning else { return .no }
+      guard program.tracking(packet.layout.family) != .off else { return .no }
       switch binding(packet, environment) {
-      case .new, .none: return .no
+      case .none: return .no
+      // On its way out it was bound, and what rules have rewritten since is translated again.
+      case .new: return isReturning && environment.mapped != nil ? .yes : .no
       case .bound: return .yes
+      // What it was translated to is not known, so that it was not followed back in.
+      case .boundElsewhere where isReturning, .undecided where isReturning: return .no
       case .boundElsewhere:
         return packet.isRewritable(isSource: hook.translatesSources)
           ? .yes : .unknown(fixedReasons.bound)

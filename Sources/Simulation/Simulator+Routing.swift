@@ -125,8 +125,7 @@ extension Simulator {
     // Only the address 0.0.0.0 is special; the rest of its network is not, since Linux 5.3.
     if source == 0 { return martian }
     if destination == 0 { return .discarded("its destination is a martian") }
-    if !host.routesLocalnet, input != Host.loopback, source >> 24 == 127 || destination >> 24 == 127
-    {
+    if !host.routesLocalnet, source >> 24 == 127 || destination >> 24 == 127 {
       return .discarded("a loopback address came from outside")
     }
     let address = IPAddress.ipv4(IPv4Address(rawValue: destination))

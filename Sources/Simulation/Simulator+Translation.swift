@@ -298,7 +298,14 @@ extension Simulator {
   ) -> Bool {
     let isSource = hook.translatesSources
     switch binding {
-    case .none, .new: return true
+    case .none: return true
+    case .new:
+      if let mapped = environment.mapped,
+        environment.flags.contains(isSource ? .sourceMapped : .destinationMapped)
+      {
+        rewrite(to: mapped, isSource: isSource, packet, &environment)
+      }
+      return true
     case .boundElsewhere, .undecided:
       alterAddresses(packet, &environment)
       return true

@@ -7,52 +7,71 @@ internal import Documents
 extension ChainResourceDecoder {
   mutating func readMatches(_ fields: ResourceFields, into rule: inout ChainRuleSpecification) {
     if let value = fields["matchIIfName"] {
-      rule.inputNames = take(interfaceMatch(value, called: "matchIIfName"), &rule)
+      rule.inputNames = take(&rule) { part throws(UnreadPart) in
+        try part.interfaceMatch(value, called: "matchIIfName")
+      }
     }
     if let value = fields["matchOIfName"] {
-      rule.outputNames = take(interfaceMatch(value, called: "matchOIfName"), &rule)
+      rule.outputNames = take(&rule) { part throws(UnreadPart) in
+        try part.interfaceMatch(value, called: "matchOIfName")
+      }
     }
-    if let value = fields["matchMark"] { rule.mark = take(markMatch(value), &rule) }
+    if let value = fields["matchMark"] {
+      rule.mark = take(&rule) { part throws(UnreadPart) in try part.markMatch(value) }
+    }
     if let value = fields["matchConntrackState"] {
-      rule.connectionStates = take(connectionStates(value), &rule)
+      rule.connectionStates = take(&rule) { part throws(UnreadPart) in
+        try part.connectionStates(value)
+      }
     }
     if let value = fields["matchSourceAddress"] {
-      rule.source = take(addressMatch(value, called: "matchSourceAddress"), &rule)
+      rule.source = take(&rule) { part throws(UnreadPart) in
+        try part.addressMatch(value, called: "matchSourceAddress")
+      }
     }
     if let value = fields["matchDestinationAddress"] {
-      rule.destination = take(addressMatch(value, called: "matchDestinationAddress"), &rule)
+      rule.destination = take(&rule) { part throws(UnreadPart) in
+        try part.addressMatch(value, called: "matchDestinationAddress")
+      }
     }
-    if let value = fields["matchLayer4"] { rule.layer4 = take(layer4Match(value), &rule) }
-    if let value = fields["matchLimit"] { rule.packetsPerSecond = take(limit(value), &rule) }
+    if let value = fields["matchLayer4"] {
+      rule.layer4 = take(&rule) { part throws(UnreadPart) in try part.layer4Match(value) }
+    }
+    if let value = fields["matchLimit"] {
+      rule.packetsPerSecond = take(&rule) { part throws(UnreadPart) in try part.limit(value) }
+    }
   }
 
-  private func take<Value>(
-    _ reading: PartReading<Value>, _ rule: inout ChainRuleSpecification
+  /// What a part of a rule says; where that is not known, the rule may match or not.
+  private mutating func take<Value>(
+    _ rule: inout ChainRuleSpecification, _ read: (inout Self) throws(UnreadPart) -> Value
   ) -> Value? {
-    switch reading {
-    case .known(let value): return value
-    case .doubtful(let reason):
-      doubt(&rule, reason)
+    do throws(UnreadPart) {
+      return try read(&self)
+    } catch {
+      switch error {
+      case .doubtful(let reason): doubt(&rule, reason)
+      case .wrong: break
+      }
       return nil
-    case .wrong: return nil
     }
   }
 
   /// The fields of a match, or what became of it if it has others or is no mapping.
   private mutating func matchFields(
     _ value: YAMLValue, called name: String, known: [String]
-  ) -> PartReading<ResourceFields> {
-    guard let fields = fields(of: value, called: name, known: known) else { return .wrong }
-    guard let first = fields.unknown.first else { return .known(fields) }
+  ) throws(UnreadPart) -> ResourceFields {
+    guard let fields = fields(of: value, called: name, known: known) else { throw .wrong }
+    guard let first = fields.unknown.first else { return fields }
     let reason = unknownMatch(first)
     for other in fields.unknown.dropFirst() { _ = unknownMatch(other) }
-    return .doubtful(reason: reason)
+    throw .doubtful(reason: reason)
   }
 
   /// Says that a text is not known as a value, and that the match is in doubt.
-  private mutating func unknownValue<Value>(
+  private mutating func unknownValue(
     _ value: YAMLValue, _ text: String, of name: String
-  ) -> PartReading<Value> {
+  ) -> UnreadPart {
     var diagnostic = ChainResourceProblem.valueUnknown(text, of: name).diagnostic(
       at: value.span(in: file))
     diagnostic.severity = .warning
@@ -63,73 +82,57 @@ extension ChainResourceDecoder {
 
   private mutating func interfaceMatch(
     _ value: YAMLValue, called name: String
-  ) -> PartReading<ChainRuleSpecification.InterfaceMatch> {
-    let fields: ResourceFields
-    switch matchFields(value, called: name, known: ["interfaceName", "operator"]) {
-    case .known(let known): fields = known
-    case .doubtful(let reason): return .doubtful(reason: reason)
-    case .wrong: return .wrong
-    }
+  ) throws(UnreadPart) -> ChainRuleSpecification.InterfaceMatch {
+    let fields = try matchFields(value, called: name, known: ["interfaceName", "operator"])
     var names: [String] = []
     // The name of the field is singular, and its value a list.
-    guard let list = list(fields["interfaceName"], called: "interfaceName") else { return .wrong }
+    guard let list = list(fields["interfaceName"], called: "interfaceName") else { throw .wrong }
     for entry in list {
-      guard let name = text(entry, called: "interfaceName") else { return .wrong }
+      guard let name = text(entry, called: "interfaceName") else { throw .wrong }
       names.append(name)
     }
-    guard let value = fields["operator"] else { return .known(.init(names)) }
-    guard let symbol = text(value, called: "operator") else { return .wrong }
+    guard let value = fields["operator"] else { return .init(names) }
+    guard let symbol = text(value, called: "operator") else { throw .wrong }
     guard let known = ChainRuleSpecification.InterfaceMatch.Operator(rawValue: symbol) else {
-      return unknownValue(value, symbol, of: "operator")
+      throw unknownValue(value, symbol, of: "operator")
     }
-    return .known(.init(names, known))
+    return .init(names, known)
   }
 
   private mutating func markMatch(
     _ value: YAMLValue
-  ) -> PartReading<ChainRuleSpecification.MarkMatch> {
-    guard let mark = mark(value, called: "matchMark") else { return .wrong }
-    if let first = mark.unknown.first { return .doubtful(reason: unknownMatch(first)) }
-    return .known(.init(mask: mark.mask, xor: mark.xor, value: mark.value))
+  ) throws(UnreadPart) -> ChainRuleSpecification.MarkMatch {
+    guard let mark = mark(value, called: "matchMark") else { throw .wrong }
+    if let first = mark.unknown.first { throw .doubtful(reason: unknownMatch(first)) }
+    return .init(mask: mark.mask, xor: mark.xor, value: mark.value)
   }
 
   private mutating func connectionStates(
     _ value: YAMLValue
-  ) -> PartReading<[ChainRuleSpecification.ConnectionState]> {
-    let fields: ResourceFields
-    switch matchFields(value, called: "matchConntrackState", known: ["states"]) {
-    case .known(let known): fields = known
-    case .doubtful(let reason): return .doubtful(reason: reason)
-    case .wrong: return .wrong
-    }
-    guard let list = list(fields["states"], called: "states") else { return .wrong }
+  ) throws(UnreadPart) -> [ChainRuleSpecification.ConnectionState] {
+    let fields = try matchFields(value, called: "matchConntrackState", known: ["states"])
+    guard let list = list(fields["states"], called: "states") else { throw .wrong }
     var states: [ChainRuleSpecification.ConnectionState] = []
     for entry in list {
-      guard let name = text(entry, called: "states") else { return .wrong }
+      guard let name = text(entry, called: "states") else { throw .wrong }
       guard let state = ChainRuleSpecification.ConnectionState(rawValue: name) else {
-        return unknownValue(entry, name, of: "states")
+        throw unknownValue(entry, name, of: "states")
       }
       states.append(state)
     }
-    return .known(states)
+    return states
   }
 
   private mutating func addressMatch(
     _ value: YAMLValue, called name: String
-  ) -> PartReading<ChainRuleSpecification.AddressMatch> {
+  ) throws(UnreadPart) -> ChainRuleSpecification.AddressMatch {
     let known = ["includeSubnets", "excludeSubnets", "invert"]
-    let fields: ResourceFields
-    switch matchFields(value, called: name, known: known) {
-    case .known(let known): fields = known
-    case .doubtful(let reason): return .doubtful(reason: reason)
-    case .wrong: return .wrong
-    }
+    let fields = try matchFields(value, called: name, known: known)
     guard let included = prefixes(fields["includeSubnets"], called: "includeSubnets"),
       let excluded = prefixes(fields["excludeSubnets"], called: "excludeSubnets")
-    else { return .wrong }
-    return .known(
-      .init(
-        included, excluding: excluded, isInverted: flag(fields["invert"], called: "invert")))
+    else { throw .wrong }
+    return .init(
+      included, excluding: excluded, isInverted: flag(fields["invert"], called: "invert"))
   }
 
   private mutating func prefixes(_ value: YAMLValue?, called name: String) -> [ConfiguredPrefix]? {
@@ -147,37 +150,22 @@ extension ChainResourceDecoder {
 
   private mutating func layer4Match(
     _ value: YAMLValue
-  ) -> PartReading<ChainRuleSpecification.Layer4Match> {
+  ) throws(UnreadPart) -> ChainRuleSpecification.Layer4Match {
     let known = ["protocol", "matchSourcePort", "matchDestinationPort", "matchICMPType"]
-    let fields: ResourceFields
-    switch matchFields(value, called: "matchLayer4", known: known) {
-    case .known(let known): fields = known
-    case .doubtful(let reason): return .doubtful(reason: reason)
-    case .wrong: return .wrong
-    }
+    let fields = try matchFields(value, called: "matchLayer4", known: known)
     guard let (place, text) = word(fields, "protocol", in: value, called: "matchLayer4") else {
-      return .wrong
+      throw .wrong
     }
     guard let transport = Self.transport(text) else {
-      return unknownValue(place, text, of: "protocol")
+      throw unknownValue(place, text, of: "protocol")
     }
     var match = ChainRuleSpecification.Layer4Match(transport)
     for (name, field) in Self.ports {
       guard let value = fields[name] else { continue }
-      switch ports(value, called: name) {
-      case .known(let ranges): match[keyPath: field] = ranges
-      case .doubtful(let reason): return .doubtful(reason: reason)
-      case .wrong: return .wrong
-      }
+      match[keyPath: field] = try ports(value, called: name)
     }
-    if let value = fields["matchICMPType"] {
-      switch icmpTypes(value) {
-      case .known(let types): match.icmpTypes = types
-      case .doubtful(let reason): return .doubtful(reason: reason)
-      case .wrong: return .wrong
-      }
-    }
-    return .known(match)
+    if let value = fields["matchICMPType"] { match.icmpTypes = try icmpTypes(value) }
+    return match
   }
 
   private typealias PortsField = WritableKeyPath<ChainRuleSpecification.Layer4Match, [PortRange]?>
@@ -201,58 +189,39 @@ extension ChainResourceDecoder {
 
   private mutating func ports(
     _ value: YAMLValue, called name: String
-  ) -> PartReading<[PortRange]> {
-    let fields: ResourceFields
-    switch matchFields(value, called: name, known: ["ranges"]) {
-    case .known(let known): fields = known
-    case .doubtful(let reason): return .doubtful(reason: reason)
-    case .wrong: return .wrong
-    }
-    guard let list = list(fields["ranges"], called: "ranges") else { return .wrong }
+  ) throws(UnreadPart) -> [PortRange] {
+    let fields = try matchFields(value, called: name, known: ["ranges"])
+    guard let list = list(fields["ranges"], called: "ranges") else { throw .wrong }
     var ranges: [PortRange] = []
     for entry in list {
-      let bounds: ResourceFields
-      switch matchFields(entry, called: "ranges", known: ["lo", "hi"]) {
-      case .known(let known): bounds = known
-      case .doubtful(let reason): return .doubtful(reason: reason)
-      case .wrong: return .wrong
-      }
+      let bounds = try matchFields(entry, called: "ranges", known: ["lo", "hi"])
       guard let lower: UInt16 = number(bounds["lo"], called: "lo", in: entry, "the range"),
         let upper: UInt16 = number(bounds["hi"], called: "hi", in: entry, "the range")
-      else { return .wrong }
+      else { throw .wrong }
       ranges.append(PortRange(lower, upper))
     }
-    return .known(ranges)
+    return ranges
   }
 
-  private mutating func icmpTypes(_ value: YAMLValue) -> PartReading<[UInt8]> {
-    let fields: ResourceFields
-    switch matchFields(value, called: "matchICMPType", known: ["types"]) {
-    case .known(let known): fields = known
-    case .doubtful(let reason): return .doubtful(reason: reason)
-    case .wrong: return .wrong
-    }
-    guard let list = list(fields["types"], called: "types") else { return .wrong }
+  private mutating func icmpTypes(_ value: YAMLValue) throws(UnreadPart) -> [UInt8] {
+    let fields = try matchFields(value, called: "matchICMPType", known: ["types"])
+    guard let list = list(fields["types"], called: "types") else { throw .wrong }
     var types: [UInt8] = []
     for entry in list {
       guard let type: UInt8 = number(entry, called: "types", in: entry, "types") else {
-        return .wrong
+        throw .wrong
       }
       types.append(type)
     }
-    return .known(types)
+    return types
   }
 
-  private mutating func limit(_ value: YAMLValue) -> PartReading<UInt64> {
-    switch matchFields(value, called: "matchLimit", known: ["packetRatePerSecond"]) {
-    case .known(let fields):
-      guard
-        let rate: UInt64 = number(
-          fields["packetRatePerSecond"], called: "packetRatePerSecond", in: value, "matchLimit")
-      else { return .wrong }
-      return .known(rate)
-    case .doubtful(let reason): return .doubtful(reason: reason)
-    case .wrong: return .wrong
-    }
+  private mutating func limit(_ value: YAMLValue) throws(UnreadPart) -> UInt64 {
+    let fields = try matchFields(value, called: "matchLimit", known: ["packetRatePerSecond"])
+    guard
+      let rate: UInt64 = number(
+        fields["packetRatePerSecond"], called: "packetRatePerSecond", in: value, "matchLimit")
+    else { throw .wrong }
+    return rate
   }
 }

@@ -1,9 +1,8 @@
 internal import Diagnostics
 internal import Documents
 
-/// What became of a part of a resource.
-enum PartReading<Value> {
-  case known(Value)
+/// Why a part of a resource is not known.
+enum UnreadPart: Error {
   /// It holds something that this version does not know, which has been said; the reason is a phrase.
   case doubtful(reason: String)
   /// It is not what Talos writes, which has been said.

@@ -21,6 +21,7 @@ do {
   }
   if isWanted("simulate") { try SimulationBenchmark.run() }
   if isWanted("sandbox") { try SandboxBenchmark.run() }
+  if isWanted("capture") { try CaptureBenchmark.run() }
   if isWanted("talos") { try TalosBenchmark.run() }
   if isWanted("probing") { try ProbingBenchmark.run() }
   if isWanted("program") { try ProgramBenchmark.run() }

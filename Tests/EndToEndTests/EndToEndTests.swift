@@ -58,7 +58,8 @@ struct EndToEndTests {
   }
 
   @Test(arguments: [
-    "check", "explain", "simulate", "diff", "convert", "derive", "lint", "doctor", "completions",
+    "check", "explain", "simulate", "diff", "convert", "derive", "respond", "fmt", "lint", "doctor",
+    "completions",
   ])
   func `every command has help`(command: String) throws {
     let help = try run(command, "--help")
@@ -103,6 +104,72 @@ struct EndToEndTests {
     #expect(bad.status == 2)
     #expect(bad.output == "")
     #expect(bad.errors.contains("\(file):1:13"))
+  }
+
+  @Test func `fmt rewrites files, names those that change, and leaves wrong ones alone`() throws {
+    let folder = NSTemporaryDirectory() + "/portproof-fmt-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    func write(_ text: String, to name: String) throws {
+      try Data(text.utf8).write(to: URL(fileURLWithPath: "\(folder)/\(name)"))
+    }
+    func text(of name: String) throws -> String {
+      String(decoding: try Files.read("\(folder)/\(name)"), as: UTF8.self)
+    }
+    let (messy, tidy, wrong) = ("a→b tcp/22 expect allow # one\n", "# tidy\n", "a -> b 22\n")
+    let canonical = "a -> b 22 tcp expect allow  # one\n"
+    func writeAll() throws {
+      try write(messy, to: "a.scn")
+      try write(tidy, to: "b.scn")
+      try write(wrong, to: "c.scn")
+    }
+    try writeAll()
+    let files = ["a", "b", "c"].map { "\(folder)/\($0).scn" }
+    let check = try run("fmt", "--check", files[0], files[1])
+    #expect(check.status == 1)
+    #expect(check.output == "\(files[0])\n")
+    #expect(check.errors == "")
+    #expect(try text(of: "a.scn") == messy)
+    #expect(try run("fmt", "--check", files[0], files[2]).status == 2)
+    let all = try run("fmt", files[0], files[1], files[2])
+    #expect(all.status == 2)
+    #expect(all.output == "\(files[0])\n")
+    #expect(all.errors.contains("\(files[2]):1:8"), "\(all.errors)")
+    #expect(try text(of: "a.scn") == canonical)
+    #expect(try text(of: "b.scn") == tidy)
+    #expect(try text(of: "c.scn") == wrong)
+    let again = try run("fmt", files[0], files[1])
+    #expect(again.status == 0)
+    #expect(again.output == "")
+    try writeAll()
+    let quiet = try run("fmt", "--quiet", files[0])
+    #expect(quiet.status == 0)
+    #expect(quiet.output == "")
+    #expect(try text(of: "a.scn") == canonical)
+    #expect(try run("fmt", "\(folder)/none.scn").status == 2)
+    #expect(try run("fmt", "-", files[0]).status == 2)
+  }
+
+  @Test func `fmt formats what comes by standard input`() throws {
+    func piped(_ text: String, _ words: String) throws -> Answer {
+      let output = try ChildProcess.run(
+        "/bin/sh", ["-c", "printf '%s\\n' '\(text)' | \(try Self.program()) fmt \(words)"],
+        timeout: .seconds(60), limit: 1 << 16)
+      guard case .exited(let status) = output.ending else { throw CancellationError() }
+      return Answer(
+        status: status, output: String(decoding: output.output, as: UTF8.self),
+        errors: String(decoding: output.errors, as: UTF8.self))
+    }
+    let good = try piped("a→b  tcp/22 expect allow", "-")
+    #expect(good.status == 0)
+    #expect(good.output == "a -> b 22 tcp expect allow\n")
+    let check = try piped("a→b  tcp/22 expect allow", "--check -")
+    #expect(check.status == 1)
+    #expect(check.output == "<standard input>\n")
+    let wrong = try piped("a→b 22", "-")
+    #expect(wrong.status == 2)
+    #expect(wrong.output == "")
+    #expect(wrong.errors.contains("<standard input>:1:"), "\(wrong.errors)")
   }
 
   /// A scenario beside a ruleset, both in a folder of their own.

@@ -1,5 +1,6 @@
 import Foundation
 import LinuxKernel
+import TestSupport
 import Testing
 
 /// Namespaces need root, or an environment that must have them.
@@ -449,13 +450,17 @@ struct TalosNodeEndToEndTests {
     #expect(Int(count.1) ?? 0 >= 10, "\(answer.output)")
   }
 
-  @Test func `chains are converted, and lint says what it reads instead`() throws {
+  @Test(.enabled(if: Kernel.isUsable, "needs network namespaces"))
+  func `chains are converted, and load as what they were`() throws {
     let workshop = try Workshop()
     let converted = try workshop.run("portproof convert --from talos-chains chains.yaml > node.nft")
     #expect(converted.status == 0, "\(converted.errors)")
     let same = try workshop.run("portproof diff talos-chains:chains.json node.nft")
     #expect(same.status == 0, "\(same.output)\(same.errors)")
-    let lint = try workshop.run("portproof lint --from talos-chains chains.yaml")
+  }
+
+  @Test func `chains are not linted, and lint says what it reads instead`() throws {
+    let lint = try Workshop().run("portproof lint --from talos-chains chains.yaml")
     #expect(lint.status == 2)
     #expect(lint.errors.contains("what they are made of is linted with --from talos"))
   }

@@ -167,10 +167,17 @@ extension RulesetTree {
 }
 
 extension [RulesetTree.Clause] {
-  /// Masks on raw loads, bounds after other bounds, and protocols before fields of any protocol.
+  /// Masks on raw loads, bounds after other bounds, protocols before fields of any protocol, and
+  /// families and protocols before what hides them or makes their place matter.
   fileprivate mutating func removeWhatListingsHide() {
-    removeAll { $0.isRawMask || $0.text.contains("ct protocol") || $0.text.contains("ct l3proto") }
-    if contains(where: { $0.names(anyOf: ["l4proto", "protocol", "nexthdr"]) }) {
+    removeAll { clause in
+      clause.isRawMask || clause.names(anyOf: ["nexthdr"])
+        || ["ct protocol", "ct l3proto"].contains { clause.text.contains($0) }
+    }
+    if contains(where: { $0.names(anyOf: ["reject", "vmap", "numgen"]) }) {
+      removeAll { $0.names(anyOf: ["nfproto", "protocol", "l4proto"]) }
+    }
+    if contains(where: { $0.names(anyOf: ["l4proto", "protocol"]) }) {
       removeAll { $0.names(anyOf: ["th", "@th"]) }
     }
     if let first = firstIndex(where: \.isBound) {

@@ -23,6 +23,26 @@ struct FilesTests {
     }
   }
 
+  @Test func `a rewritten file keeps its permissions and the links that lead to it`() throws {
+    try withFolder { (folder: String) throws in
+      let (path, link) = (folder + "/cluster.scn", folder + "/link.scn")
+      try Files.replace(path, with: Array("old".utf8))
+      try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: path)
+      try FileManager.default.createSymbolicLink(
+        atPath: link, withDestinationPath: "cluster.scn")
+      try Files.rewrite(link, with: Array("new".utf8))
+      #expect(try Files.read(path) == Array("new".utf8))
+      #expect(
+        try FileManager.default.destinationOfSymbolicLink(atPath: link) == "cluster.scn")
+      let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+      #expect(mode == 0o640)
+      #expect(throws: Errno.noSuchFile) { try Files.rewrite(folder + "/none", with: [1]) }
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+          == ["cluster.scn", "link.scn"])
+    }
+  }
+
   @Test func `where the name cannot be taken nothing is left behind`() throws {
     try withFolder { (folder: String) throws in
       #expect(throws: Errno.noSuchFile) {

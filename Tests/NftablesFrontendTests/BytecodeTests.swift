@@ -192,12 +192,158 @@ struct BytecodeTests {
     #expect((read.unmodelled.isEmpty && !guards.contains(where: \.isUnsure)) == isKnown)
   }
 
-  @Test func `a test that is not listed and stands beside effects is not known`() throws {
-    let rule = "meta l4proto esp numgen inc mod 2 == 0 th dport 80 drop"
+  @Test(arguments: [
+    // Before `reject`, in tables of both families.
+    (
+      "inet", "meta nfproto ipv4 tcp dport 22 reject with tcp reset",
+      "meta nfproto ipv4 tcp dport 22 reject with tcp reset"
+    ),
+    (
+      "inet", "meta nfproto ipv6 tcp dport 22 reject with tcp reset",
+      "meta nfproto ipv6 tcp dport 22 reject with tcp reset"
+    ),
+    (
+      "inet", "meta nfproto ipv4 meta mark 1 reject with tcp reset",
+      "meta nfproto ipv4 meta l4proto tcp meta mark 0x00000001 reject with tcp reset"
+    ),
+    (
+      "inet", "meta nfproto != ipv4 tcp dport 22 reject with tcp reset",
+      "meta nfproto != ipv4 tcp dport 22 reject with tcp reset"
+    ),
+    (
+      "inet", "meta nfproto { ipv4, ipv6 } tcp dport 22 reject with tcp reset",
+      "meta nfproto { ipv4, ipv6 } tcp dport 22 reject with tcp reset"
+    ),
+    (
+      "inet", "meta nfproto vmap { ipv4 : drop } reject with tcp reset",
+      "meta l4proto tcp meta nfproto vmap { ipv4 : drop } reject with tcp reset"
+    ),
+    (
+      "inet", "ip saddr 1.2.3.4 reject with tcp reset",
+      "meta l4proto tcp ip saddr 1.2.3.4 reject with tcp reset"
+    ),
+    (
+      "inet", "meta protocol ip reject with icmpv6 type no-route",
+      "meta protocol ip meta nfproto ipv6 reject with icmpv6 no-route"
+    ),
+    (
+      "inet", "ether type ip reject with tcp reset",
+      "ether type ip meta l4proto tcp reject with tcp reset"
+    ),
+    (
+      "inet", "ct l3proto ipv4 reject",
+      "ct l3proto ipv4 reject with icmp port-unreachable"
+    ),
+    (
+      "inet", "ct l3proto ipv6 meta mark 1 reject with icmpv6 type no-route",
+      "ct l3proto ipv6 meta mark 0x00000001 reject with icmpv6 no-route"
+    ),
+    (
+      "inet", "ct l3proto ipv4 meta mark 1 reject with icmpx type no-route",
+      "ct l3proto ipv4 meta mark 0x00000001 reject with icmpx no-route"
+    ),
+    (
+      "netdev", "meta protocol ip meta mark 1 reject with tcp reset",
+      "meta protocol ip meta l4proto tcp meta mark 0x00000001 reject with tcp reset"
+    ),
+    (
+      "netdev", "meta protocol ip6 meta mark 1 reject",
+      "meta mark 0x00000001 reject with icmpv6 port-unreachable"
+    ),
+    // Before a field of another layer.
+    ("inet", "ct l3proto ipv4 tcp dport 22 drop", "ct l3proto ipv4 tcp dport 22 drop"),
+    (
+      "inet", "ct l3proto ipv6 exthdr hbh exists drop", "ct l3proto ipv6 exthdr hbh exists drop"
+    ),
+    ("ip", "ct l3proto ipv4 ip option rr exists drop", "ct l3proto ipv4 ip option rr exists drop"),
+    ("ip6", "ip6 nexthdr tcp tcp dport 22 drop", "ip6 nexthdr tcp tcp dport 22 drop"),
+    (
+      "ip6", "ip6 nexthdr tcp meta mark 1 reject with tcp reset",
+      "ip6 nexthdr tcp meta mark 0x00000001 reject with tcp reset"
+    ),
+    (
+      "inet", "ip6 nexthdr tcp tcp option maxseg exists drop",
+      "meta nfproto ipv6 ip6 nexthdr tcp tcp option maxseg exists drop"
+    ),
+    ("ip", "ip protocol tcp tcp dport 22 drop", "tcp dport 22 drop"),
+    // Behind comparisons with sets and ranges.
+    (
+      "inet", "tcp dport { 22, 80 } meta nfproto ipv4 reject with tcp reset",
+      "meta nfproto ipv4 tcp dport { 22, 80 } reject with tcp reset"
+    ),
+    (
+      "inet", "meta mark != 5-9 meta nfproto ipv4 reject with tcp reset",
+      "meta nfproto ipv4 meta l4proto tcp meta mark != 0x00000005-0x00000009 reject with tcp reset"
+    ),
+    // Between statements with effects.
+    (
+      "inet", "limit rate 1/second ct l3proto ipv4 ip ttl 5 drop",
+      "limit rate 1/second burst 5 packets ct l3proto ipv4 ip ttl 5 drop"
+    ),
+    (
+      "inet", "meta mark set 1 meta nfproto ipv4 tcp dport 22 reject with tcp reset",
+      "meta mark set 0x00000001 meta nfproto ipv4 tcp dport 22 reject with tcp reset"
+    ),
+    (
+      "inet", "meta nfproto ipv4 iif vmap { 1 : accept } ip ttl 5 drop",
+      #"meta nfproto ipv4 iifname vmap { "lo" : accept } ip ttl 5 drop"#
+    ),
+    (
+      "inet", "iif vmap { 1 : accept } meta nfproto ipv4 ip ttl 5 drop",
+      #"iifname vmap { "lo" : accept } ip ttl 5 drop"#
+    ),
+    (
+      "inet", "meta l4proto esp numgen inc mod 2 == 0 th dport 80 drop",
+      "meta l4proto esp numgen inc mod 2 0 th dport 80 drop"
+    ),
+    (
+      "inet", "numgen inc mod 2 == 0 meta l4proto esp th dport 80 drop",
+      "numgen inc mod 2 0 meta l4proto esp th dport 80 drop"
+    ),
+  ])
+  func `tests that are not listed are put back where they stand`(
+    family: String, rule: String, text: String
+  ) throws {
     let ruleset = try LiveHost.ruleset(
-      after: "nft add table inet t; nft add chain inet t c; nft 'add rule inet t c \(rule)'")
+      after: "nft add table \(family) t; nft add chain \(family) t c; "
+        + "nft 'add rule \(family) t c \(rule)'")
+    let table = try #require(ruleset.tables.first)
+    let read = try #require(table.chains.first?.rules.first)
+    #expect(RulePrinter(table).text(of: read) == text)
+    #expect(read.unmodelled.isEmpty)
+  }
+
+  @Test(arguments: [
+    ("ip", "ct protocol tcp tcp dport 22 drop", [Guard]()),
+    ("ip6", "ct protocol tcp tcp dport 22 drop", []),
+    ("inet", "ct protocol tcp tcp dport 22 drop", [.transport(6)]),
+    ("ip", "ct protocol tcp meta l4proto tcp tcp dport 22 drop", [.transport(6)]),
+    ("ip", "tcp dport 22 drop", [.transport(6)]),
+  ])
+  func `a field behind the protocol of the connection is read without a test of its own`(
+    family: String, rule: String, guards: [Guard]
+  ) throws {
+    let ruleset = try LiveHost.ruleset(
+      after: "nft add table \(family) t; nft add chain \(family) t c; "
+        + "nft 'add rule \(family) t c \(rule)'")
     let read = try #require(ruleset.tables.first?.chains.first?.rules.first)
-    #expect(read.unmodelled.count == 2)
+    let ports = read.statements.compactMap { statement -> [Guard]? in
+      guard case .match(let match) = statement, case .selector(let selector) = match.left,
+        case .payload = selector.field
+      else { return nil }
+      return selector.requiring
+    }
+    #expect(ports == [guards])
+  }
+
+  @Test func `a test that is not listed and stands beside limited elements is not known`() throws {
+    let rule = "ip saddr @s meta l4proto esp th dport 80 drop"
+    let set = "{ type ipv4_addr; flags dynamic; elements = { 1.2.3.4 limit rate 1/second }; }"
+    let ruleset = try LiveHost.ruleset(
+      after: "nft add table inet t; nft 'add set inet t s \(set)'; nft add chain inet t c; "
+        + "nft 'add rule inet t c \(rule)'")
+    let read = try #require(ruleset.tables.first?.chains.first?.rules.first)
+    #expect(read.unmodelled.count == 3)
   }
 
   @Test(arguments: [

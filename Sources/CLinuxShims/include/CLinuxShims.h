@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "Listening.h"
+
 // What Swift's Glibc module does not offer: macros, variadic functions, and calls behind _GNU_SOURCE.
 
 /// The environment of this process, for `posix_spawn`.

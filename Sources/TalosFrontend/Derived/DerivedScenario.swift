@@ -276,7 +276,11 @@ struct DerivedDraft {
       lines += suite.lines.map { DerivedText.wrapped("  \($0)") }
       lines.append("}")
     }
-    return lines.joined(separator: "\n") + "\n"
+    let text = lines.joined(separator: "\n") + "\n"
+    guard let formatted = Formatter.format(Array(text.utf8), file: 0).text else {
+      preconditionFailure("what is derived can be read: names and paths are quoted")
+    }
+    return formatted
   }
 
   private var firewall: String {
