@@ -131,8 +131,7 @@ struct ProbingBenchmark {
     try compare(
       name, "masscan",
       "masscan --adapter near0 --source-ip \(ProbeNetwork.near.ipv4) --rate 100000 --wait 2"
-        + " --router-mac $(ip netns identify >/dev/null; ip neigh show \(address)"
-        + " | awk '{ print $5 }') -p1-65535 \(address)")
+        + " --router-mac $(ip neigh show \(address) | awk '{ print $5 }') -p1-65535 \(address)")
   }
 
   private func compare(_ name: String, _ program: String, _ command: String) throws {
