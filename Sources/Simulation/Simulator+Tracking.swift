@@ -20,6 +20,8 @@ struct TrackedPacket: Sendable {
   var tcp: TCPTracking?
   /// Whether the packet ends its connection.
   var endsConnection = false
+  /// Whether the connection may have been taken out, or another begun in its place.
+  var mayEndConnection = false
 }
 
 extension Simulator {
@@ -145,6 +147,7 @@ extension Simulator {
     case .unknown:
       answer.state = .unknown
       answer.tcp = .unknown
+      answer.mayEndConnection = segment.mayEndConnection
     }
   }
 
@@ -393,7 +396,7 @@ extension Simulator {
     let index = tracked.connection
     if tracked.isReply { connections[index].hasReply = true }
     if let tcp = tracked.tcp { connections[index].tcp = tcp }
-    if !isSure { connections[index].isCertain = false }
+    if !isSure || tracked.mayEndConnection { connections[index].isCertain = false }
     for environment in environments where environment.flags.contains(.connectionMarkSet) {
       let isKnown = environments.count == 1 && !environment.flags.contains(.connectionMarkUnknown)
       connections[index].mark = isKnown ? environment.connectionMark : nil
