@@ -315,6 +315,20 @@ extension Simulator {
     }
   }
 
+  /// Whether translation may change or drop a packet of which it is not known whether it belongs to
+  /// a connection.
+  mutating func mayBeTranslated(
+    _ packet: borrowing Packet, _ environment: Environment
+  ) -> Bool {
+    // Of a packet whose state is given the connection is not in the table.
+    if packet.state != nil || packet.isSpoiltError { return true }
+    let index = track(packet).connection
+    if index >= 0, !environment.flags.contains(.trackedBytesUnknown) {
+      return connections[index].mayBeTranslated
+    }
+    return connections.mayHoldTranslations
+  }
+
   /// Takes the packet out of tracking, if tracking has not taken it already.
   mutating func stopTracking(_ packet: borrowing Packet, _ environment: inout Environment) {
     switch phase {
