@@ -183,7 +183,7 @@ let package = Package(
       name: "ScenarioPacksTests",
       dependencies: [
         "Addresses", "Diagnostics", "LinuxKernel", "NftablesFrontend", "Outcomes", "Proof",
-        "Rulesets", "Scenarios", "TalosFrontend", "portproof",
+        "Rulesets", "Scenarios", "TalosFrontend", "portproof", "TestSupport",
       ]),
     .testTarget(name: "ReportsTests", dependencies: ["Diagnostics", "Outcomes", "Reports"]),
   ],

@@ -3,12 +3,12 @@ enum CommandName: String, Hashable, Sendable, CaseIterable {
   case check
   case probe
   case verify
+  case respond
   case explain
   case simulate
   case diff
   case convert
   case derive
-  case respond
   case fmt
   case lint
   case doctor

@@ -58,7 +58,7 @@ struct EndToEndTests {
   }
 
   @Test(arguments: [
-    "check", "probe", "verify", "explain", "simulate", "diff", "convert", "derive", "respond",
+    "check", "probe", "verify", "respond", "explain", "simulate", "diff", "convert", "derive",
     "fmt", "lint", "doctor",
     "completions",
   ])
