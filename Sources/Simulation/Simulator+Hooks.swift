@@ -317,9 +317,9 @@ extension Simulator {
       switch entry {
       case .boundFlows:
         ends.accepting.insert(begins)
-        if !packet.isRewritable(isSource: hook.translatesSources) || packet.isSpoiltError {
-          ends.drops = true
-        }
+        // Where the state is given, so is that the packet is sound.
+        let isSpoilt = packet.state == nil && packet.isSpoiltError
+        if isSpoilt || !packet.isRewritable(isSource: hook.translatesSources) { ends.drops = true }
         alterAddresses(packet, &follows)
         follows.flags.formUnion([.sourceTranslated, .destinationTranslated])
         ends.accepting.insert(follows)

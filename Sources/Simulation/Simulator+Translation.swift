@@ -68,9 +68,6 @@ extension Simulator {
           return environment.mapped != before && !packet.isRewritable(isSource: isSource)
             ? .dropped : .bound
         }
-        if !isSource, blurPort(range, packet, &environment) {
-          return packet.isRewritable(isSource: false) ? .undecided : .undecidedOrDropped
-        }
       case .unusable: return .dropped
       case .unknown: break
       }
@@ -85,24 +82,6 @@ extension Simulator {
   func blur(isSource: Bool, _ packet: borrowing Packet, _ environment: inout Environment) {
     environment.flags.insert(isSource ? .sourceTranslated : .destinationTranslated)
     alterAddresses(packet, &environment)
-  }
-
-  /// Notes that the destination is at an address that is known, and its port is not.
-  ///
-  /// - Returns: false where the address is not known either.
-  private func blurPort(
-    _ range: Range, _ packet: borrowing Packet, _ environment: inout Environment
-  ) -> Bool {
-    let addresses = range.addresses ?? packet.destination.rawValue...packet.destination.rawValue
-    guard addresses.lowerBound == addresses.upperBound else { return false }
-    environment.flags.insert(.destinationTranslated)
-    var content = PacketContent(of: packet)
-    content.setAddress(addresses.lowerBound, isSource: false)
-    environment.content = content
-    // The ports and the sum, wherever it lies in the header.
-    let start = (packet.layout.tracked(in: packet.bytes) ?? packet.layout).transportOffset
-    environment.alter(start, start + 20)
-    return true
   }
 
   private enum FoundRange {
