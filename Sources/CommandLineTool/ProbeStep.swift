@@ -96,6 +96,9 @@ struct ProbeStep {
     _ rules: Rules
   ) -> Answers {
     var answers = Answers()
+    // A firewall between the ends has one ration of ICMP errors for all targets behind it.
+    let isManyPaced =
+      Set((result?.paced ?? []).map { plan.probes[$0].destination }).count > 1
     for (flow, line) in zip(scenario.flows, plan.lines) {
       let asked = line.probes.filter { result?.observations[$0] != nil }
       let isOneWay = flow.services.allSatisfy(\.isOneWay)
@@ -103,7 +106,7 @@ struct ProbeStep {
       let evidence = asked.compactMap { index -> Evidence? in
         guard let result, var observation = result.observations[index] else { return nil }
         var probe = plan.probes[index]
-        probe.isPaced = result.paced.contains(index)
+        probe.isPaced = result.paced.contains(index) && !(line.crossesFirewall && isManyPaced)
         observation.packets = told.packets[index] ?? []
         let pair = ProbeCampaign.Pair(probe)
         if let canary = result.canaries[pair], !canaries.contains(canary) {

@@ -100,7 +100,9 @@ struct NftTextCorpusTests {
         depth += 1
         return depth < 4 ? [SourceFile(name: name, bytes: bytes)] : nil
       }
-      for name in ["inet talos ingress", "ip t c", "inet statements input", "inet t c"] {
+      for name in [
+        "inet talos ingress", "inet filter input", "ip t c", "inet statements input", "inet t c",
+      ] {
         for span in NftTextRulesTests.spans(name, rules) ?? [] {
           found += 1
           #expect(0 <= span.lower && span.lower < span.upper)

@@ -78,7 +78,7 @@ struct ReadmeTests {
   func `shows what the wire says`() throws {
     let network = try ProbeNetwork()
     let rules = try String(
-      contentsOf: Pack.root.appending(path: "Scenarios/two-hosts/two-hosts.nft"), encoding: .utf8)
+      contentsOf: Pack.root.appending(path: "Scenarios/two-hosts/rulesets/cp.nft"), encoding: .utf8)
     try network.load(.far, rules.replacing("{ 50000, 50001 }", with: "50000"))
     try network.listen(tcp: [50000, 50001])
     try compare(atLeast: 1, { $0.contains(" verify ") }) { command in

@@ -27,7 +27,7 @@ struct ScenarioPacksTests {
     let promised = [
       "calico/calico.scn", "cilium/cilium-vxlan.scn", "cilium/cilium.scn", "flannel/flannel.scn",
       "kubespan/kubespan.scn", "talos/accept.scn", "talos/listed-accept.scn", "talos/listed.scn",
-      "talos/readiness.scn", "talos/talos.scn",
+      "talos/readiness.scn", "talos/talos.scn", "two-hosts/two-hosts.scn",
     ]
     #expect(Pack.entries.filter { !$0.contains("/bad/") } == promised)
     for pack in ["talos/bad/", "cilium/bad/"] {

@@ -27,11 +27,12 @@ extension FarEndReport {
       let key = Key(
         source: probe.source, destination: probe.destination, kind: probe.kind)
       let isAccepted = acceptances.contains(key)
-      // A capture that lost packets cannot say that something did not arrive.
-      let isBlind = report.blindBecause != nil
+      // Who lost packets, or did not tell all, cannot say that something did not arrive.
+      let isBlind =
+        report.blindBecause != nil || report.lostCaptures > 0 || report.untold > 0
       let seen = arrivals[key]
       let hasArrived: Bool? =
-        if seen != nil || isAccepted { true } else if isBlind || report.lostCaptures > 0 {
+        if seen != nil || isAccepted { true } else if isBlind {
           nil
         } else { false }
       return FarView(
