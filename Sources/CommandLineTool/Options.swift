@@ -12,6 +12,7 @@ enum OptionName: String, Hashable, Sendable, CaseIterable {
   case from
   case help
   case host
+  case iif
   case inconclusive
   case junitProfile = "junit-profile"
   case live
@@ -20,6 +21,7 @@ enum OptionName: String, Hashable, Sendable, CaseIterable {
   case output
   case packet
   case packets
+  case pcap
   case quiet
   case replay
   case replayPackets = "replay-packets"
@@ -97,6 +99,10 @@ extension OptionName {
     case .host:
       OptionRow(
         name: self, value: .file, help: "interfaces, routes and settings of the host, as JSON")
+    case .iif:
+      OptionRow(
+        name: self, value: .text("NAME"),
+        help: "where captured packets came in, if the file does not say it")
     case .inconclusive:
       OptionRow(
         name: self, value: .oneOf(["fail", "error", "pass"]),
@@ -117,6 +123,8 @@ extension OptionName {
         name: self, value: .file, help: "write the output to this file instead of standard output")
     case .packet: OptionRow(name: self, value: .text("JSON"), help: "one exact packet")
     case .packets: OptionRow(name: self, value: .file, help: "packets, one JSON object per line")
+    case .pcap:
+      OptionRow(name: self, value: .file, help: "packets of a capture, in a pcap or pcapng file")
     case .quiet: OptionRow(name: self, value: .none, help: "say nothing about what is in order")
     case .replay:
       OptionRow(
