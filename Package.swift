@@ -69,9 +69,9 @@ let package = Package(
     .target(
       name: "CommandLineTool",
       dependencies: [
-        "Addresses", "Diagnostics", "Documents", "LinuxKernel", "Netfilter", "NftablesFrontend",
-        "Outcomes", "Probing", "Proof", "Replay", "Reports", "Rulesets", "Sandbox", "Scenarios",
-        "Simulation", "TalosFrontend",
+        "Addresses", "Capture", "Diagnostics", "Documents", "LinuxKernel", "Netfilter",
+        "NftablesFrontend", "Outcomes", "Probing", "Proof", "Replay", "Reports", "Rulesets",
+        "Sandbox", "Scenarios", "Simulation", "TalosFrontend", "Wire",
       ]),
     .executableTarget(name: "portproof", dependencies: ["CommandLineTool", "LinuxKernel"]),
 
@@ -178,7 +178,9 @@ let package = Package(
         "Addresses", "CommandLineTool", "Diagnostics", "LinuxKernel", "Outcomes", "Replay",
         "Rulesets", "Scenarios", "Simulation", "portproof",
       ]),
-    .testTarget(name: "EndToEndTests", dependencies: ["LinuxKernel", "portproof", "TestSupport"]),
+    .testTarget(
+      name: "EndToEndTests",
+      dependencies: ["Addresses", "Capture", "LinuxKernel", "portproof", "TestSupport", "Wire"]),
     .testTarget(
       name: "ScenarioPacksTests",
       dependencies: [

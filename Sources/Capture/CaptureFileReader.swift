@@ -1,6 +1,6 @@
 internal import LinuxKernel
 
-/// Reads the IP packets of a pcap or pcapng file, one after the other.
+/// Reads the packets of a pcap or pcapng file, one after the other.
 ///
 /// libpcap reads pcap; pcapng is read here, for libpcap does not tell interfaces and directions.
 package struct CaptureFileReader: ~Copyable {
@@ -14,8 +14,25 @@ package struct CaptureFileReader: ~Copyable {
     package var interface: String?
     /// The first comment on the packet, where the file has one.
     package var comment: String?
+    package var header: LinkHeader
     /// From the IP header on.
     package var bytes: [UInt8]
+  }
+
+  /// A frame of a file, which mostly carries an IP packet.
+  package enum Frame: Hashable, Sendable {
+    case packet(Packet)
+    /// Something else, which is called `contents`; nil where the file holds so little of the frame
+    /// that it may be an IP packet.
+    case other(number: Int, contents: String?)
+
+    /// Where it stands among all frames of the file, from 1 on.
+    package var number: Int {
+      switch self {
+      case .packet(let packet): packet.number
+      case .other(let number, _): number
+      }
+    }
   }
 
   package let path: String
@@ -51,6 +68,10 @@ package struct CaptureFileReader: ~Copyable {
   }
 
   private static func isPcapng(_ path: String) throws(CaptureError) -> Bool {
+    // A pipe gives its bytes only once.
+    guard Files.isRegular(path) ?? true else {
+      throw .notACaptureFile(path: path, message: "it is a pipe, a device or a folder")
+    }
     do throws(Errno) {
       var head: [UInt8] = []
       let file = try Descriptor(reading: path)
@@ -63,48 +84,59 @@ package struct CaptureFileReader: ~Copyable {
 
   /// The next IP packet; nil at the end of the file.
   ///
+  /// - Throws: As ``nextFrame()``.
+  package mutating func next() throws(CaptureError) -> Packet? {
+    while let frame = try nextFrame() {
+      if case .packet(let packet) = frame { return packet }
+    }
+    return nil
+  }
+
+  /// The next frame, whatever it carries; nil at the end of the file.
+  ///
   /// - Throws: ``CaptureError/damaged(path:packet:message:)``; ``CaptureError/unreadable(path:_:)``;
   ///   ``CaptureError/unsupportedLinkType(source:name:)`` at a packet of an interface from which no
   ///   IP packet can be taken.
-  package mutating func next() throws(CaptureError) -> Packet? {
-    while true {
-      let isPcapng = pcapng != nil
-      var found: Packet?
-      guard isPcapng ? try nextOfPcapng(&found) : try nextOfPcap(&found) else { return nil }
-      number += 1
-      if let found { return found }
-      others += 1
-    }
+  package mutating func nextFrame() throws(CaptureError) -> Frame? {
+    let isPcapng = pcapng != nil
+    guard let frame = isPcapng ? try nextOfPcapng() : try nextOfPcap() else { return nil }
+    number += 1
+    if case .other = frame { others += 1 }
+    return frame
   }
 
-  /// - Returns: Whether there was another frame, from which `packet` was taken if it is of IP.
-  private borrowing func nextOfPcap(_ packet: inout Packet?) throws(CaptureError) -> Bool {
+  private borrowing func nextOfPcap() throws(CaptureError) -> Frame? {
     switch pcap {
-    case .none: return false
+    case .none: return nil
     case .some(let handle):
-      guard let linkType = handle.linkType else { return false }
+      guard let linkType = handle.linkType else { return nil }
       let next = number + 1
-      var found: Packet?
+      var found: Frame?
       let step = handle.next { frame, bytes in
-        guard let start = linkType.offsetOfIP(in: bytes) else { return }
-        found = Packet(
-          number: next,
-          facts: CapturedPacket(
-            timestamp: frame.timestamp,
-            originalByteCount: max(frame.originalByteCount, bytes.count) - start,
-            direction: linkType.direction(in: bytes)),
-          linkType: linkType, bytes: bytes.extracting(start..<bytes.count).octets)
+        let whole = max(frame.originalByteCount, bytes.count)
+        guard let start = linkType.offsetOfIP(in: bytes) else {
+          found = .other(
+            number: next, contents: linkType.contents(of: bytes, isCut: whole > bytes.count))
+          return
+        }
+        found = .packet(
+          Packet(
+            number: next,
+            facts: CapturedPacket(
+              timestamp: frame.timestamp, originalByteCount: whole - start,
+              direction: linkType.direction(in: bytes)),
+            linkType: linkType, header: linkType.header(in: bytes, before: start),
+            bytes: bytes.extracting(start..<bytes.count).octets))
       }
-      packet = found
       switch step {
-      case .packet: return true
-      case .nothing, .end: return false
+      case .packet: return found
+      case .nothing, .end: return nil
       case .failure: throw .damaged(path: path, packet: next, message: handle.errorText)
       }
     }
   }
 
-  private mutating func nextOfPcapng(_ packet: inout Packet?) throws(CaptureError) -> Bool {
+  private mutating func nextOfPcapng() throws(CaptureError) -> Frame? {
     let next = number + 1
     let read: PcapngFile.Packet?
     do throws(PcapngFile.Failure) {
@@ -115,21 +147,26 @@ package struct CaptureFileReader: ~Copyable {
       case .broken(let message): throw .damaged(path: path, packet: next, message: message)
       }
     }
-    guard let read else { return false }
+    guard let read else { return nil }
     guard let linkType = LinkType(fileNumber: read.linkType) else {
       throw .unsupportedLinkType(
         source: path, name: PcapHandle.linkTypeName(CInt(read.linkType)))
     }
-    guard let start = linkType.offsetOfIP(in: read.frame.span) else { return true }
-    packet = Packet(
-      number: next,
-      facts: CapturedPacket(
-        timestamp: read.timestamp,
-        originalByteCount: max(read.originalByteCount, read.frame.count) - start,
-        direction: read.direction ?? linkType.direction(in: read.frame.span)),
-      linkType: linkType, interface: read.interfaceName, comment: read.comment,
-      bytes: start == 0 ? read.frame : Array(read.frame[start...]))
-    return true
+    let bytes = read.frame.span
+    let whole = max(read.originalByteCount, read.frame.count)
+    guard let start = linkType.offsetOfIP(in: bytes) else {
+      return .other(
+        number: next, contents: linkType.contents(of: bytes, isCut: whole > read.frame.count))
+    }
+    return .packet(
+      Packet(
+        number: next,
+        facts: CapturedPacket(
+          timestamp: read.timestamp, originalByteCount: whole - start,
+          direction: read.direction ?? linkType.direction(in: bytes)),
+        linkType: linkType, interface: read.interfaceName, comment: read.comment,
+        header: linkType.header(in: bytes, before: start),
+        bytes: start == 0 ? read.frame : Array(read.frame[start...])))
   }
 }
 

@@ -3,7 +3,8 @@ internal import LinuxKernel
 /// Writes a pcapng file: interfaces, packets with directions, and comments.
 ///
 /// The file takes its name with ``finish()``; nobody ever sees half of it, and where the value ends
-/// before, nothing is left.
+/// before, nothing is left. Packets can hold what nobody else is to read, so only the file's owner may
+/// read it (mode 0600).
 ///
 /// Source: draft-ietf-opsawg-pcapng. Numbers are written in little-endian order.
 package struct CaptureFileWriter: ~Copyable {
@@ -48,7 +49,7 @@ package struct CaptureFileWriter: ~Copyable {
   package init(_ path: String, comment: String? = nil) throws(CaptureError) {
     self.path = path
     do throws(Errno) {
-      file = try ReplacementFile(for: path)
+      file = try ReplacementFile(for: path, isPrivate: true)
     } catch {
       throw .unwritable(path: path, error)
     }

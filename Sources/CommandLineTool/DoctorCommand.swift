@@ -15,83 +15,78 @@ struct DoctorCommand {
   let arguments: ParsedArguments
   let console: Console
 
-  /// One thing the machine can do or not.
-  private struct Finding {
-    var name: String
-    var isWorking: Bool
-    /// What was seen.
-    var detail: String
-    /// What to change.
-    var help: String?
-  }
-
   func run() throws(Diagnostic) -> RunStatus {
-    let findings = [liveReading, textReading, sandbox]
+    let findings = [liveReading, textReading, sandbox] + ProbeConditions.findings
     switch arguments[.format].flatMap(Format.init) ?? .terminal {
     case .json: try console.write(json(findings))
     case .terminal, .junit: try console.write(text(findings))
     }
-    return findings.allSatisfy(\.isWorking) ? .holds : .notKnown
+    return findings.contains { $0.standing == .fails } ? .notKnown : .holds
   }
 
   /// Whether the ruleset in force can be read: by reading it.
-  private var liveReading: Finding {
+  private var liveReading: DoctorFinding {
     let name = "live ruleset"
     do throws(NetfilterError) {
       let listing = try LibnftablesReader().listLive()
-      return Finding(
-        name: name, isWorking: true, detail: "readable (\(listing.json.count) bytes of JSON)")
+      return DoctorFinding(
+        name: name, standing: .works, detail: "readable (\(listing.json.count) bytes of JSON)")
     } catch {
-      return Finding(name: name, isWorking: false, detail: error.description, help: error.help)
+      return DoctorFinding(
+        name: name, standing: .fails, detail: error.description, help: error.help)
     }
   }
 
   /// Whether nft text can be loaded in a throw-away namespace: by loading an empty one.
-  private var textReading: Finding {
+  private var textReading: DoctorFinding {
     let name = "nft text"
     var sources = SourceMap()
     do throws(NetfilterError) {
       switch try LibnftablesReader().translate("/dev/null", into: &sources) {
       case .loaded:
         let how = Machine.effectiveUserID == 0 ? "network" : "user and network"
-        return Finding(
-          name: name, isWorking: true, detail: "loads in a throw-away \(how) namespace")
+        return DoctorFinding(
+          name: name, standing: .works, detail: "loads in a throw-away \(how) namespace")
       case .rejected(let diagnostics):
-        return Finding(
-          name: name, isWorking: false,
+        return DoctorFinding(
+          name: name, standing: .fails,
           detail: diagnostics.first?.message ?? "libnftables refuses an empty ruleset")
       }
     } catch {
-      return Finding(name: name, isWorking: false, detail: error.description, help: error.help)
+      return DoctorFinding(
+        name: name, standing: .fails, detail: error.description, help: error.help)
     }
   }
 
   /// Whether answers can be put to the kernel: by putting two packets to it.
-  private var sandbox: Finding {
+  private var sandbox: DoctorFinding {
     let name = "sandbox"
     guard let obstacle = SandboxProbe.obstacle() else {
       let user = Machine.effectiveUserID
-      return Finding(
-        name: name, isWorking: true,
+      return DoctorFinding(
+        name: name, standing: .works,
         detail: "the kernel takes rulesets and packets of "
           + (user == 0 ? "root" : "user \(user)") + " in a throw-away namespace")
     }
-    return Finding(name: name, isWorking: false, detail: obstacle.reason, help: obstacle.help)
+    return DoctorFinding(name: name, standing: .fails, detail: obstacle.reason, help: obstacle.help)
   }
 
-  private func text(_ findings: [Finding]) -> String {
+  private func text(_ findings: [DoctorFinding]) -> String {
     var text = "portproof \(Tool.version), Linux \(Machine.kernelRelease)\n"
     for finding in findings {
       let word =
-        finding.isWorking
-        ? console.outputStyle.styled("ok", .success) : console.outputStyle.styled("no", .error)
+        switch finding.standing {
+        case .works: console.outputStyle.styled("ok", .success)
+        case .lessens: console.outputStyle.styled("! ", .warning)
+        case .fails: console.outputStyle.styled("no", .error)
+        }
       text += "\(word)  \(finding.name): \(finding.detail)\n"
       if let help = finding.help { text += "    help: \(help)\n" }
     }
     return text
   }
 
-  private func json(_ findings: [Finding]) -> String {
+  private func json(_ findings: [DoctorFinding]) -> String {
     var writer = JSONWriter(.indented)
     writer.object { writer in
       writer.member("schema", "portproof.doctor/1")
@@ -101,7 +96,8 @@ struct DoctorCommand {
         for finding in findings {
           array.object {
             $0.member("name", finding.name)
-            $0.member("works", finding.isWorking)
+            $0.member("works", finding.standing != .fails)
+            $0.member("standing", finding.standing.rawValue)
             $0.member("detail", finding.detail)
             if let help = finding.help { $0.member("help", help) } else { $0.null("help") }
           }

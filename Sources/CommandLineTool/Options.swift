@@ -17,6 +17,7 @@ enum OptionName: String, Hashable, Sendable, CaseIterable {
   case from
   case help
   case host
+  case iif
   case inconclusive
   case junitProfile = "junit-profile"
   case key
@@ -27,6 +28,7 @@ enum OptionName: String, Hashable, Sendable, CaseIterable {
   case output
   case packet
   case packets
+  case pcap
   case quiet
   case rate
   case replay
@@ -123,6 +125,10 @@ extension OptionName {
     case .host:
       OptionRow(
         name: self, value: .file, help: "interfaces, routes and settings of the host, as JSON")
+    case .iif:
+      OptionRow(
+        name: self, value: .text("NAME"),
+        help: "where captured packets came in, if the file does not say it")
     case .inconclusive:
       OptionRow(
         name: self, value: .oneOf(["fail", "error", "pass"]),
@@ -150,6 +156,8 @@ extension OptionName {
         name: self, value: .file, help: "write the output to this file instead of standard output")
     case .packet: OptionRow(name: self, value: .text("JSON"), help: "one exact packet")
     case .packets: OptionRow(name: self, value: .file, help: "packets, one JSON object per line")
+    case .pcap:
+      OptionRow(name: self, value: .file, help: "packets of a capture, in a pcap or pcapng file")
     case .quiet: OptionRow(name: self, value: .none, help: "say nothing about what is in order")
     case .rate:
       OptionRow(

@@ -1,3 +1,4 @@
+internal import Addresses
 internal import Diagnostics
 internal import LinuxKernel
 internal import Rulesets
@@ -7,21 +8,22 @@ internal import Simulation
 struct SimulateCommand {
   static let row = CommandRow(
     name: "simulate", summary: "say the verdict of each packet, one line of JSON per packet",
-    operands: [], options: [.ruleset, .live, .packets, .host], formats: [.json],
+    operands: [], options: [.ruleset, .live, .packets, .pcap, .iif, .host],
+    formats: [.json],
     examples: [
       ("portproof simulate --ruleset fw.json --packets packets.jsonl", "packets of a file"),
       ("portproof simulate --live --packets /dev/stdin", "packets of a pipe"),
+      (
+        "portproof simulate --ruleset fw.json --host host.json --pcap eth0.pcap --iif eth0",
+        "packets of a capture"
+      ),
     ])
 
   let arguments: ParsedArguments
   let console: Console
 
   func run() throws(Diagnostic) -> RunStatus {
-    guard let packetFile = arguments[.packets] else {
-      throw Diagnostic(
-        "usage.missing-option", .error, "'simulate' needs packets", at: nil,
-        help: "--packets FILE, with one JSON object per line")
-    }
+    let packets = try packetSource()
     guard arguments.has(.live) != arguments.has(.ruleset) else {
       throw Diagnostic(
         "usage.missing-option", .error, "'simulate' needs one ruleset", at: nil,
@@ -39,9 +41,44 @@ struct SimulateCommand {
     } catch {
       return error.status
     }
-    var run = SimulateRun(ruleset, host: try Self.host(arguments))
-    try answer(try Self.bytes(of: packetFile), named: packetFile, with: &run)
+    let host = try Self.host(arguments)
+    var run = SimulateRun(ruleset, host: host)
+    switch packets {
+    case .lines(let path): try answer(try Self.bytes(of: path), named: path, with: &run)
+    case .capture(let path, let input):
+      try answer(CaptureQuestions(path: path, input: input, host: host), with: &run)
+    }
     return .holds
+  }
+
+  private enum PacketSource {
+    case lines(String)
+    case capture(path: String, input: InterfaceName?)
+  }
+
+  private func packetSource() throws(Diagnostic) -> PacketSource {
+    switch (arguments[.packets], arguments[.pcap]) {
+    case (let path?, nil):
+      guard !arguments.has(.iif) else {
+        throw Diagnostic(
+          "usage.superfluous-option", .error, "'--iif' is for packets of '--pcap'", at: nil,
+          help: "a line of '--packets' says it itself: \"iif\": \"eth0\"")
+      }
+      return .lines(path)
+    case (nil, let path?):
+      let name = arguments[.iif]
+      let input = name.flatMap { InterfaceName($0) }
+      if let name, input == nil || name.isEmpty {
+        throw Diagnostic(
+          "usage.wrong-value", .error, "'--iif' cannot be '\(name)'", at: nil,
+          help: "the name of an interface has at most 15 bytes")
+      }
+      return .capture(path: path, input: input)
+    case (nil, nil), (_?, _?):
+      throw Diagnostic(
+        "usage.missing-option", .error, "'simulate' needs packets of one file", at: nil,
+        help: "either --packets FILE, with one JSON object per line, or --pcap FILE, a capture")
+    }
   }
 
   /// The host that whole ways are asked on.
@@ -68,7 +105,7 @@ struct SimulateCommand {
   private func answer(
     _ packets: [UInt8], named name: String, with run: inout SimulateRun
   ) throws(Diagnostic) {
-    var answers: [UInt8] = []
+    var lines = AnswerLines(console: console, isWrittenAtOnce: arguments[.output] != nil)
     var wrong: Diagnostic?
     var number = 0
     for line in packets.split(
@@ -76,22 +113,17 @@ struct SimulateCommand {
     {
       number += 1
       if line.allSatisfy({ " \t\r".utf8.contains($0) }) { continue }
+      let answer: [UInt8]
       do throws(SimulationInputError) {
-        answers += try run.answer(Array(line))
-        answers.append(UInt8(ascii: "\n"))
+        answer = try run.answer(Array(line))
       } catch {
         wrong = Diagnostic(
           "simulate.wrong-packet", .error, "\(name):\(number): \(error)", at: nil)
         break
       }
-      if answers.count > Self.chunk, arguments[.output] == nil {
-        try console.write(answers)
-        answers.removeAll(keepingCapacity: true)
-      }
+      try lines.append(answer)
     }
-    if !answers.isEmpty || arguments[.output] != nil { try console.write(answers) }
+    try lines.finish()
     if let wrong { throw wrong }
   }
-
-  private static let chunk = 1 << 18
 }

@@ -40,6 +40,16 @@ package enum Files {
 
   package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
+  /// Whether a path leads to a file of bytes, and not to a pipe, a device or a folder; nil where it
+  /// leads to nothing.
+  ///
+  /// The corresponding C function is `stat`.
+  package static func isRegular(_ path: String) -> Bool? {
+    var facts = stat()
+    guard unsafe stat(path, &facts) == 0 else { return nil }
+    return facts.st_mode & S_IFMT == S_IFREG
+  }
+
   /// The files that a pattern stands for (`/etc/nftables.d/*.nft`), sorted, without folders.
   ///
   /// - Returns: The paths; none where a folder cannot be read, nil where memory is short.

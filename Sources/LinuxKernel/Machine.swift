@@ -62,6 +62,17 @@ package enum Machine {
     return Int(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
   }
 
+  /// The numbers of a kernel setting, of which `net/ipv4/ping_group_range` has two.
+  ///
+  /// The setting is a path below `/proc/sys`, as names of interfaces may hold dots; nil where the
+  /// kernel lacks it.
+  package static func numbers(of path: String) -> [Int]? {
+    guard let bytes = try? Files.read("/proc/sys/" + path, limit: 4096) else { return nil }
+    return String(decoding: bytes, as: UTF8.self).split { " \t\n".contains($0) }.compactMap {
+      Int($0)
+    }
+  }
+
   /// Sets a kernel setting of this process's namespaces.
   ///
   /// - Parameters:

@@ -13,10 +13,15 @@ package struct ReplacementFile: ~Copyable {
   private var temporary: [CChar]
   /// The permissions and the owner that the file gets; mode 0644 and this process's where nil.
   private var kept: (mode: mode_t, user: uid_t, group: gid_t)?
+  private let isPrivate: Bool
 
+  /// - Parameters:
+  ///   - path: The name that the file takes.
+  ///   - isPrivate: Whether its owner alone may read it (mode 0600), and not everybody (0644).
   /// - Throws: What the kernel refused.
-  package init(for path: String) throws(Errno) {
+  package init(for path: String, isPrivate: Bool = false) throws(Errno) {
     self.path = path
+    self.isPrivate = isPrivate
     var facts = stat()
     if unsafe stat(path, &facts) == 0, facts.st_mode & S_IFMT != S_IFREG {
       if facts.st_mode & S_IFMT == S_IFDIR { throw .isDirectory }
@@ -70,7 +75,7 @@ package struct ReplacementFile: ~Copyable {
     guard !temporary.isEmpty else { return }
     // Changing the owner takes some permissions away.
     if let kept { _ = fchown(file.raw, kept.user, kept.group) }
-    let mode = kept?.mode ?? 0o644
+    let mode = kept?.mode ?? (isPrivate ? 0o600 : 0o644)
     _ = try retrying { Int(fchmod(file.raw, mode)) }
     _ = try retrying { Int(fsync(file.raw)) }
     _ = try retrying { Int(unsafe rename(temporary, path)) }

@@ -11,6 +11,11 @@ package struct Packet: Hashable, Sendable {
     case named(InterfaceName, index: UInt32?)
     /// There may be one, and which is not known.
     case unknown
+
+    /// The device of a name; only that of the loopback has a number that is always the same.
+    package init(_ name: InterfaceName) {
+      self = .named(name, index: name == Host.loopback ? 1 : nil)
+    }
   }
 
   /// What the connection table says of a packet.

@@ -17,6 +17,36 @@ package struct PacketQuestion: Sendable {
   /// Whether this host sends it.
   package var isLocal: Bool
 
+  /// Asks for the whole way of exact bytes.
+  ///
+  /// - Parameters:
+  ///   - bytes: The packet from the IP header on.
+  ///   - input: Where it comes in; nothing of it is read of a packet that this host sends.
+  ///   - output: Where it leaves.
+  ///   - frame: The frame around it; nil for a packet that this host sends.
+  package init(
+    bytes: [UInt8], input: Packet.Device, output: Packet.Device, frame: Packet.Frame?
+  ) {
+    self.init(
+      bytes: bytes, hook: nil, input: input, output: output, frame: frame, state: nil, mark: 0)
+  }
+
+  private init(
+    bytes: [UInt8], hook: Hook?, input: Packet.Device, output: Packet.Device,
+    frame: Packet.Frame?, state: Packet.State?, mark: UInt32
+  ) {
+    self.hook = hook
+    isLocal = frame == nil
+    do throws(PacketLayout.Malformation) {
+      content = .packet(
+        try Packet(
+          bytes: bytes, input: isLocal ? .absent : input == .absent ? .unknown : input,
+          output: output == .absent ? .unknown : output, frame: frame, state: state, mark: mark))
+    } catch {
+      content = .malformed(error.rawValue)
+    }
+  }
+
   /// Reads one line.
   ///
   /// - Throws: ``SimulationInputError`` with the member that is wrong.
@@ -28,7 +58,7 @@ package struct PacketQuestion: Sendable {
       throw .syntax(error)
     }
     guard value.kind == .object else { throw .member(name: "packet", problem: "is no object") }
-    hook = nil
+    var hook: Hook?
     if let name = value["hook"]?.string {
       guard let known = Hook(rawValue: name) else {
         throw .member(name: "hook", problem: "is none of nftables': \(name)")
@@ -40,7 +70,6 @@ package struct PacketQuestion: Sendable {
     var isLocal = value["local"]?.boolean ?? false
     if hook == .output || hook == .egress { isLocal = true }
     if value["local"] == nil, hook == nil, input == .absent, output != .absent { isLocal = true }
-    self.isLocal = isLocal
 
     let bytes = try PacketFields(value).bytes()
     var frame: Packet.Frame?
@@ -55,15 +84,9 @@ package struct PacketQuestion: Sendable {
       if state == nil { throw .member(name: "state", problem: "is no state: \(name)") }
     }
     let mark = value["mark"]?.integer ?? 0
-    do throws(PacketLayout.Malformation) {
-      content = .packet(
-        try Packet(
-          bytes: bytes, input: isLocal ? .absent : input == .absent ? .unknown : input,
-          output: output == .absent ? .unknown : output, frame: frame, state: state,
-          mark: UInt32(truncatingIfNeeded: mark)))
-    } catch {
-      content = .malformed(error.rawValue)
-    }
+    self.init(
+      bytes: bytes, hook: hook, input: input, output: output, frame: frame, state: state,
+      mark: UInt32(truncatingIfNeeded: mark))
   }
 
   private static func device(
@@ -73,7 +96,7 @@ package struct PacketQuestion: Sendable {
     guard let known = InterfaceName(text) else {
       throw .member(name: name, problem: "is no interface name: \(text)")
     }
-    return .named(known, index: known == Host.loopback ? 1 : nil)
+    return Packet.Device(known)
   }
 
   private static func hardware(

@@ -3,6 +3,9 @@ package import Rulesets
 
 /// Answers packet lines one after the other, as `simulate` does.
 package struct SimulateRun: ~Copyable {
+  /// How far packets of a run are taken to be apart at most, in nanoseconds.
+  package static let duration = GatePlan.runDuration
+
   private let ruleset: Ruleset
   private var simulator: Simulator
   private var writer = JSONWriter()
@@ -25,6 +28,13 @@ package struct SimulateRun: ~Copyable {
     question: PacketQuestion, report: PacketReport, trace: [TraceEntry]
   ) {
     let question = try PacketQuestion(reading: line)
+    let (report, trace) = report(on: question)
+    return (question, report, trace)
+  }
+
+  private mutating func report(
+    on question: PacketQuestion
+  ) -> (report: PacketReport, trace: [TraceEntry]) {
     let report: PacketReport
     switch question.content {
     case .malformed(let why):
@@ -40,7 +50,7 @@ package struct SimulateRun: ~Copyable {
         report = simulator.report(on: packet)
       }
     }
-    return (question, report, simulator.trace)
+    return (report, simulator.trace)
   }
 
   /// Answers one line.
@@ -50,14 +60,39 @@ package struct SimulateRun: ~Copyable {
   /// - Throws: ``SimulationInputError`` where the line is no packet.
   package mutating func answer(_ line: [UInt8]) throws(SimulationInputError) -> [UInt8] {
     let (question, report, trace) = try report(on: line)
-    write(report, trace, hasWay: question.hook == nil)
+    write(report, trace, hasWay: question.hook == nil, number: nil)
     return writer.utf8
   }
 
-  private mutating func write(_ report: PacketReport, _ trace: [TraceEntry], hasWay: Bool) {
+  /// Answers one packet of a file whose packets have numbers.
+  ///
+  /// - Returns: The number and the verdict as one line of JSON, without a line break.
+  package mutating func answer(_ question: PacketQuestion, number: Int) -> [UInt8] {
+    let (report, trace) = report(on: question)
+    write(report, trace, hasWay: question.hook == nil, number: number)
+    return writer.utf8
+  }
+
+  /// Tells of something of such a file that no verdict is given on: it changes nothing in the run.
+  ///
+  /// - Returns: One line of JSON, without a line break.
+  package mutating func leaveOut(_ number: Int, because why: String) -> [UInt8] {
+    writer.removeAll()
+    writer.object { writer in
+      writer.member("packet", number)
+      writer.null("verdict")
+      writer.member("because", why)
+    }
+    return writer.utf8
+  }
+
+  private mutating func write(
+    _ report: PacketReport, _ trace: [TraceEntry], hasWay: Bool, number: Int?
+  ) {
     writer.removeAll()
     let ruleset = ruleset
     writer.object { writer in
+      if let number { writer.member("packet", number) }
       writer.member("verdict", report.verdict.name)
       writer.member("because", Self.because(report, ruleset))
       if hasWay {

@@ -1,3 +1,4 @@
+import Addresses
 import Capture
 import Foundation
 import LinuxKernel
@@ -78,6 +79,71 @@ struct CaptureFileReaderTests {
     #expect(reader.others == 2)
   }
 
+  @Test(
+    "tells what frames carry that are no IP packets",
+    arguments: [
+      (1, addresses + [8, 6] + cooked, "ARP"),
+      (1, addresses + [0x88, 0x64, 0x11], "PPPoE session"),
+      (1, addresses + [0x81, 0, 0, 1, 0x88, 0xCC], "LLDP"),
+      (1, addresses + [0, 0x26], "IEEE 802.3"),
+      (1, addresses + [0x0A, 0xBC], "EtherType 0x0abc"), (1, addresses + [8, 0], "no bytes"),
+      (1, addresses, "a frame that is too short"), (113, [0, 0] + cooked + [8, 6], "ARP"),
+      (276, [0x88, 0x47] + cooked2 + [0], "MPLS"), (101, [0x15], "IP version 1"),
+      (101, [], "no bytes"), (0, [7, 0, 0, 0, 1], "another address family"),
+    ] as [(UInt32, [UInt8], String)])
+  func others(linkType: UInt32, frame: [UInt8], contents: String) throws {
+    let folder = try Folder()
+    let file = pcapFile(linkType: linkType, frames: [frame], longer: 0)
+    var reader = try CaptureFileReader(try folder.file("a.pcap", holding: file))
+    #expect(try reader.nextFrame() == .other(number: 1, contents: contents))
+    #expect(try reader.nextFrame() == nil)
+    #expect(reader.others == 1)
+  }
+
+  @Test func `does not say that a frame is none of IP of which too little was kept`() throws {
+    let folder = try Folder()
+    for (linkType, frame) in [
+      (1, Self.addresses + [8, 0]), (1, Array(Self.addresses.prefix(10))), (101, []),
+      (113, [0, 0] + Self.cooked), (0, [2, 0, 0]),
+    ] as [(UInt32, [UInt8])] {
+      let file = pcapFile(linkType: linkType, frames: [frame], longer: 1)
+      var reader = try CaptureFileReader(try folder.file("a.pcap", holding: file))
+      #expect(try reader.nextFrame() == .other(number: 1, contents: nil))
+    }
+  }
+
+  @Test func `tells addresses, receivers and tags of link headers`() throws {
+    let folder = try Folder()
+    let packet = try Self.packet(isIPv6: false)
+    let (first, second) = (MACAddress("02:00:00:00:00:01"), MACAddress("02:00:00:00:00:02"))
+    let own = frame(packet).prefix(12)
+    let sender: [UInt8] = [0, 1, 0, 6, 2, 0, 0, 0, 0, 2, 0, 0]
+    for (linkType, head, expected) in [
+      (1, own + [8, 0], LinkHeader(source: second, destination: first)),
+      (1, own + [0x81, 0, 0xE0, 0, 8, 0], LinkHeader(source: second, destination: first)),
+      (
+        1, own + [0x88, 0xA8, 0, 0, 0x81, 0, 0x10, 1, 8, 0],
+        LinkHeader(source: second, destination: first, isTagged: true)
+      ),
+      (113, [0, 0] + sender + [8, 0], LinkHeader(source: second, receiver: .one)),
+      (113, [0, 1] + sender + [8, 0], LinkHeader(source: second, receiver: .everybody)),
+      (
+        113, [0, 3] + sender + [0x81, 0, 0, 5, 8, 0],
+        LinkHeader(source: second, receiver: .another, isTagged: true)
+      ),
+      (113, [0, 2] + Self.cooked + [8, 0], LinkHeader(receiver: .group)),
+      (
+        276, [8, 0, 0, 0, 0, 0, 0, 2, 0, 1, 4, 6, 2, 0, 0, 0, 0, 2, 0, 0],
+        LinkHeader(source: second, receiver: .one)
+      ),
+      (101, [], LinkHeader()), (0, [2, 0, 0, 0], LinkHeader()),
+    ] as [(UInt32, [UInt8], LinkHeader)] {
+      let file = pcapFile(linkType: linkType, frames: [head + packet])
+      #expect(
+        readable(try folder.file("a.pcap", holding: file)).packets.map(\.header) == [expected])
+    }
+  }
+
   @Test func `counts microseconds as a thousand nanoseconds`() throws {
     let folder = try Folder()
     let path = try folder.file(
@@ -98,6 +164,12 @@ struct CaptureFileReaderTests {
     let missing = folder.path + "/missing"
     #expect(throws: CaptureError.unreadable(path: missing, .noSuchFile)) {
       _ = try CaptureFileReader(missing)
+    }
+    #expect(
+      throws: CaptureError.notACaptureFile(
+        path: "/dev/null", message: "it is a pipe, a device or a folder")
+    ) {
+      _ = try CaptureFileReader("/dev/null")
     }
     for bytes in [[], [1, 2, 3], Array("not a capture file, whatever it is".utf8)] {
       let path = try folder.file("text", holding: bytes)

@@ -158,8 +158,15 @@ struct CaptureFileWriterTests {
     #expect(try folder.names == ["run.pcapng"])
     try writeRun(path)
     #expect(try folder.names == ["run.pcapng"])
-    let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
-    #expect(mode == 0o644)
+  }
+
+  @Test func `is for its owner alone, also in place of one that all may read`() throws {
+    let folder = try Folder()
+    for path in [try folder.file("run.pcapng", holding: [1, 2, 3]), folder.path + "/new.pcapng"] {
+      try writeRun(path)
+      let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+      #expect(mode == 0o600)
+    }
   }
 
   @Test func `cuts what is longer than the format holds`() throws {

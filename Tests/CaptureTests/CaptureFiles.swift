@@ -33,8 +33,11 @@ func needs(_ program: String) -> ConditionTrait {
 }
 
 /// A pcap file, in the byte order of machines with the least significant octet first.
+///
+/// Frames were `longer` on the wire than they are in the file.
 func pcapFile(
-  linkType: UInt32, frames: [[UInt8]], magic: UInt32 = 0xA1B2_3C4D, isBigEndian: Bool = false
+  linkType: UInt32, frames: [[UInt8]], magic: UInt32 = 0xA1B2_3C4D, isBigEndian: Bool = false,
+  longer: UInt32 = 10
 ) -> [UInt8] {
   var bytes: [UInt8] = []
   func append(_ number: UInt32) {
@@ -48,7 +51,7 @@ func pcapFile(
     append(1_700_000_000 + UInt32(number))
     append(123_456)
     append(UInt32(frame.count))
-    append(UInt32(frame.count + 10))
+    append(UInt32(frame.count) + longer)
     bytes += frame
   }
   return bytes

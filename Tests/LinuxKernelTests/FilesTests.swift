@@ -11,6 +11,16 @@ struct FilesTests {
     try body(folder)
   }
 
+  @Test func `regular files are told from others, and from none`() throws {
+    let file = NSTemporaryDirectory() + "/portproof-regular-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    try Files.replace(file, with: [1])
+    #expect(Files.isRegular(file) == true)
+    #expect(Files.isRegular("/dev/null") == false)
+    #expect(Files.isRegular("/") == false)
+    #expect(Files.isRegular("/nowhere/at/all") == nil)
+  }
+
   @Test func `a replaced file has the new bytes, mode 0644 and no neighbours`() throws {
     try withFolder { (folder: String) throws in
       let path = folder + "/report.json"
