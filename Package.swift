@@ -162,8 +162,8 @@ let package = Package(
     .testTarget(
       name: "ProbingTests",
       dependencies: [
-        "Addresses", "Capture", "Diagnostics", "LinuxKernel", "Outcomes", "Probing", "Scenarios",
-        "TestSupport",
+        "Addresses", "Capture", "Diagnostics", "LinuxKernel", "Outcomes", "portproof", "Probing",
+        "Scenarios", "TestSupport", "Wire",
       ]),
     .testTarget(
       name: "ReplayTests",
@@ -185,7 +185,7 @@ let package = Package(
       name: "ScenarioPacksTests",
       dependencies: [
         "Addresses", "Diagnostics", "LinuxKernel", "NftablesFrontend", "Outcomes", "Proof",
-        "Rulesets", "Scenarios", "TalosFrontend", "portproof",
+        "Rulesets", "Scenarios", "TalosFrontend", "portproof", "TestSupport",
       ]),
     .testTarget(name: "ReportsTests", dependencies: ["Diagnostics", "Outcomes", "Reports"]),
   ],

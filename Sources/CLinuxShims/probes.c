@@ -354,6 +354,9 @@ int portproof_raise_descriptor_limit(uint64_t wanted, uint64_t *limit) {
   struct rlimit now;
   if (getrlimit(RLIMIT_NOFILE, &now) != 0) return errno;
   if (now.rlim_cur < wanted) {
+    // Who may raises what others may not go beyond.
+    struct rlimit all = {.rlim_cur = wanted, .rlim_max = wanted};
+    if (now.rlim_max < wanted && setrlimit(RLIMIT_NOFILE, &all) == 0) now = all;
     struct rlimit more = now;
     more.rlim_cur = now.rlim_max < wanted ? now.rlim_max : wanted;
     // What the system does not give is worked without.

@@ -1,12 +1,14 @@
 /// Every command of the tool, under the name the user writes.
 enum CommandName: String, Hashable, Sendable, CaseIterable {
   case check
+  case probe
+  case verify
+  case respond
   case explain
   case simulate
   case diff
   case convert
   case derive
-  case respond
   case fmt
   case lint
   case doctor
@@ -77,6 +79,8 @@ extension CommandName {
   var row: CommandRow {
     switch self {
     case .check: CheckCommand.row
+    case .probe: ProbeCommand.row
+    case .verify: VerifyCommand.row
     case .explain: ExplainCommand.row
     case .simulate: SimulateCommand.row
     case .diff: DiffCommand.row

@@ -2,10 +2,15 @@ internal import Scenarios
 
 /// Every option of the tool, under the name the user writes after `--`.
 enum OptionName: String, Hashable, Sendable, CaseIterable {
+  case agents
   case assignment
   case bundle
+  case canary
+  case capture
   case check
   case color
+  case dryRun = "dry-run"
+  case duration = "for"
   case failOn = "fail-on"
   case firewall
   case format
@@ -15,7 +20,9 @@ enum OptionName: String, Hashable, Sendable, CaseIterable {
   case iif
   case inconclusive
   case junitProfile = "junit-profile"
+  case key
   case live
+  case newKey = "new-key"
   case noProgress = "no-progress"
   case only
   case output
@@ -23,6 +30,7 @@ enum OptionName: String, Hashable, Sendable, CaseIterable {
   case packets
   case pcap
   case quiet
+  case rate
   case replay
   case replayPackets = "replay-packets"
   case report
@@ -65,6 +73,11 @@ extension OptionName {
   /// The option's row: its value and its help, the same in every command that has it.
   var row: OptionRow {
     switch self {
+    case .agents:
+      OptionRow(
+        name: self, value: .file,
+        help: "how to reach the hosts that have an `agent`: names, each with the words of a command"
+      )
     case .assignment:
       OptionRow(
         name: self, value: .file,
@@ -73,6 +86,14 @@ extension OptionName {
       OptionRow(
         name: self, value: .folder,
         help: "where to put what reproduces a disagreement (default: portproof-mismatch)")
+    case .canary:
+      OptionRow(
+        name: self, value: .text("PORT/PROTOCOL"), isRepeatable: true,
+        help: "what every target certainly allows, asked as a sign of life: 22/tcp, icmp")
+    case .capture:
+      OptionRow(
+        name: self, value: .folder,
+        help: "capture every packet of the run, and write pcapng files into this folder")
     case .check:
       OptionRow(
         name: self, value: .none, help: "change nothing: only name the files that would change")
@@ -80,6 +101,11 @@ extension OptionName {
       OptionRow(
         name: self, value: .oneOf(["auto", "always", "never"]),
         help: "colour: on a terminal unless NO_COLOR is set (auto), always or never")
+    case .dryRun:
+      OptionRow(name: self, value: .none, help: "show what would be sent, and send nothing")
+    case .duration:
+      OptionRow(
+        name: self, value: .text("TIME"), help: "end after this time: 90s, 5m, 1h (default: 60s)")
     case .failOn:
       OptionRow(
         name: self, value: .oneOf(["info", "low", "medium", "high", "critical"]),
@@ -111,8 +137,15 @@ extension OptionName {
       OptionRow(
         name: self, value: .oneOf(["modern", "strict"]),
         help: "JUnit as today's readers like it (default), or valid by both published schemas")
+    case .key:
+      OptionRow(
+        name: self, value: .file,
+        help: "the key that both ends of a run share: 64 hexadecimal digits, readable by you alone")
     case .live:
       OptionRow(name: self, value: .none, help: "use the ruleset that is in force on this machine")
+    case .newKey:
+      OptionRow(
+        name: self, value: .file, help: "make a key for the run, as a new file for you alone")
     case .noProgress: OptionRow(name: self, value: .none, help: "draw no progress")
     case .only:
       OptionRow(
@@ -126,6 +159,10 @@ extension OptionName {
     case .pcap:
       OptionRow(name: self, value: .file, help: "packets of a capture, in a pcap or pcapng file")
     case .quiet: OptionRow(name: self, value: .none, help: "say nothing about what is in order")
+    case .rate:
+      OptionRow(
+        name: self, value: .text("N|max"),
+        help: "packets a second to each target (default: 1000), or as fast as they are taken")
     case .replay:
       OptionRow(
         name: self, value: .none,

@@ -38,6 +38,8 @@ package enum Tool {
     switch command {
     case .check:
       return CheckCommand(arguments: arguments, console: console).run(proving: CheckCommand.prove)
+    case .probe: return ProbeCommand(arguments: arguments, console: console).run()
+    case .verify: return VerifyCommand(arguments: arguments, console: console).run()
     case .explain: return try ExplainCommand(arguments: arguments, console: console).run()
     case .simulate: return try SimulateCommand(arguments: arguments, console: console).run()
     case .diff: return try DiffCommand(arguments: arguments, console: console).run()

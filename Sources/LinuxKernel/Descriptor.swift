@@ -18,6 +18,26 @@ package struct Descriptor: ~Copyable, Sendable {
     raw = CInt(result)
   }
 
+  /// Opens a file for writing, empty, and makes it where it is not there.
+  ///
+  /// - Throws: What `open(2)` failed with.
+  package init(creating path: String) throws(Errno) {
+    let result = try retrying {
+      Int(unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644))
+    }
+    raw = CInt(result)
+  }
+
+  /// Who owns the file, and what it lets whom do.
+  ///
+  /// - Throws: What `fstat(2)` failed with.
+  package borrowing func permissions() throws(Errno) -> Files.Permissions {
+    var facts = stat()
+    let raw = raw
+    _ = try retrying { Int(unsafe fstat(raw, &facts)) }
+    return Files.Permissions(owner: facts.st_uid, mode: facts.st_mode)
+  }
+
   /// A pipe: what is written to one end is read from the other.
   ///
   /// - Throws: What `pipe2(2)` failed with.

@@ -13,6 +13,31 @@ package enum Files {
     try Descriptor(reading: path).readAll(limit: limit)
   }
 
+  /// Whether a path leads to a program that this process may run.
+  package static func isExecutable(_ path: String) -> Bool {
+    var facts = stat()
+    guard unsafe stat(path, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else { return false }
+    return unsafe access(path, X_OK) == 0
+  }
+
+  /// Who owns a file, and what it lets whom do.
+  package struct Permissions: Hashable, Sendable {
+    package var owner: UInt32
+    /// The last nine bits are those of `chmod`.
+    package var mode: UInt32
+  }
+
+  /// Makes a file that its owner alone can read.
+  ///
+  /// - Throws: ``Errno/alreadyExists`` where there is one of this name, or what else the kernel
+  ///   refused.
+  package static func createPrivate(_ path: String, holding bytes: [UInt8]) throws(Errno) {
+    let raw = try retrying {
+      Int(unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600))
+    }
+    try Descriptor(owning: CInt(raw)).write(bytes)
+  }
+
   package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
   /// Whether a path leads to a file of bytes, and not to a pipe, a device or a folder; nil where it

@@ -33,7 +33,52 @@ package struct KeptChild: ~Copyable, Sendable {
   }
 
   deinit {
+    // Whoever else holds the socket has its end of it too, and so sees that nobody is here.
+    _ = shutdown(socket.raw, CInt(SHUT_RDWR))
     if !isEnded { _ = try? Self.kill(process) }
+  }
+
+  /// What a child writes, for a thread of its own; it ends with the child and with the ``KeptChild``.
+  package struct Reader: ~Copyable, Sendable {
+    fileprivate let socket: Descriptor
+
+    /// Waits for what the child writes.
+    ///
+    /// - Parameter limit: The most bytes that are taken.
+    /// - Returns: The bytes; none at the end.
+    /// - Throws: What `read(2)` failed with.
+    package borrowing func read(_ limit: Int) throws(Errno) -> [UInt8] {
+      var bytes: [UInt8] = []
+      while true {
+        do throws(Errno) {
+          _ = try socket.read(limit, into: &bytes)
+          return bytes
+        } catch  where error == .wouldBlock {
+          var waiting = pollfd(fd: socket.raw, events: CShort(POLLIN), revents: 0)
+          _ = try retrying { Int(unsafe poll(&waiting, 1, -1)) }
+        }
+      }
+    }
+  }
+
+  /// A second way to what the child writes; whoever has it takes ``receive(_:until:)``'s place.
+  ///
+  /// - Throws: What `fcntl(2)` failed with.
+  package borrowing func reader() throws(Errno) -> Reader {
+    let raw = socket.raw
+    return Reader(
+      socket: Descriptor(owning: CInt(try retrying { Int(fcntl(raw, F_DUPFD_CLOEXEC, 3)) })))
+  }
+
+  /// The last bytes, at most `limit`, that the child has written to standard error so far; none where
+  /// they cannot be read.
+  package borrowing func recentErrors(_ limit: Int) -> [UInt8] {
+    var facts = stat()
+    guard unsafe fstat(errors.raw, &facts) == 0 else { return [] }
+    let start = max(0, Int(facts.st_size) - limit)
+    var bytes = [UInt8](repeating: 0, count: min(limit, Int(facts.st_size)))
+    let count = unsafe pread(errors.raw, &bytes, bytes.count, start)
+    return Array(bytes.prefix(max(0, count)))
   }
 
   /// The number of the process.

@@ -51,6 +51,10 @@ package struct FarEndReport: Hashable, Sendable {
   package var icmpv6RateLimit: Int?
   /// Packets that the capture there lost.
   package var lostCaptures: Int
+  /// Ports that the responder could not bind, and nobody else has.
+  package var refusals: [ResponderEvent.Refusal] = []
+  /// Sightings that it had to leave out.
+  package var untold = 0
   /// Where the far end's capture lies, on the far end.
   package var capture: String?
 

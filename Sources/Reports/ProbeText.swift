@@ -29,14 +29,11 @@ extension ProbeEvidence {
     return facts
   }
 
-  /// The capture files of the examples, each once.
+  /// The capture files of the examples that lie on this machine, each once.
   var captureFiles: [String] {
     var files: [String] = []
-    for example in examples {
-      for capture in [example.nearCapture, example.farCapture].compactMap({ $0 })
-      where !files.contains(capture.file) {
-        files.append(capture.file)
-      }
+    for file in examples.compactMap(\.nearCapture?.file) where !files.contains(file) {
+      files.append(file)
     }
     return files
   }

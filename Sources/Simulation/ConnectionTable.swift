@@ -54,6 +54,8 @@ struct ConnectionTable: Sendable {
     var mark: UInt32? = 0
     /// Whether zone, labels and helper are what they are without a rule that sets them.
     var isPlain = true
+
+    var mayBeTranslated: Bool { isSourceMapped || isDestinationMapped }
   }
 
   private(set) var connections: [Connection] = []
@@ -63,6 +65,8 @@ struct ConnectionTable: Sendable {
   private var blurred: [Int] = []
   /// Set where a flow was opened that cannot be recognised again: it lies in a zone.
   private var hidesReplies = false
+  /// Whether an end of any connection may have been translated.
+  private(set) var mayHoldTranslations = false
 
   var isEmpty: Bool { connections.isEmpty && !hidesReplies }
 
@@ -74,6 +78,7 @@ struct ConnectionTable: Sendable {
   /// Enters a connection; one that overlaps with another makes both uncertain.
   mutating func insert(_ connection: Connection, isHidden: Bool) {
     if isHidden { hidesReplies = true }
+    if connection.mayBeTranslated { mayHoldTranslations = true }
     let index = connections.count
     connections.append(connection)
     var rivals = [byOriginal[connection.original], byReply[connection.original]].compactMap { $0 }

@@ -1,3 +1,5 @@
+import Wire
+
 /// Everything that statements change while a packet is on its way.
 struct Environment: Hashable, Sendable {
   struct Flags: OptionSet, Hashable, Sendable {
@@ -70,6 +72,12 @@ struct Environment: Hashable, Sendable {
   func mayDiffer(_ lower: Int, _ upper: Int) -> Bool {
     Int32(truncatingIfNeeded: lower) < alteredUpper
       && Int32(truncatingIfNeeded: upper) > alteredLower
+  }
+
+  /// Whether bytes that routing reads may differ: addresses, and of IPv4 the protocol and options.
+  func mayRouteOtherwise(_ layout: PacketLayout) -> Bool {
+    layout.isIPv4
+      ? mayDiffer(9, 10) || mayDiffer(12, max(20, layout.transportOffset)) : mayDiffer(8, 40)
   }
 
   /// Forgets everything that a statement could have changed.

@@ -25,7 +25,7 @@ extension Simulator {
     }
     if packet.layout.isFragment, let end = fragmentEnd(packet, &way) { return end }
     if let end = enter(.output, packet, &way) { return end }
-    if way.environments.contains(where: { $0.mayDiffer(8, 40) }) {
+    if way.environments.contains(where: { $0.mayRouteOtherwise(packet.layout) }) {
       // A new destination is looked up within the hook, and what has no route is dropped there.
       way.hooks[way.hooks.count - 1].verdict = .unknown
       return way.ended(.unknown, program.reasons[Int(fixedReasons.translated)])
@@ -131,7 +131,7 @@ extension Simulator {
         ends.append(nil)
         continue
       }
-      guard !environment.mayDiffer(8, 40) else {
+      guard !environment.mayRouteOtherwise(packet.layout) else {
         return way.ended(.unknown, program.reasons[Int(fixedReasons.translated)])
       }
       let found = environment.content.map { packet.carrying($0) } ?? copy packet

@@ -218,7 +218,8 @@ extension Simulator {
       case .boundElsewhere:
         return packet.isRewritable(isSource: hook.translatesSources)
           ? .yes : .unknown(fixedReasons.bound)
-      case .undecided: return .unknown(fixedReasons.bound)
+      case .undecided:
+        return mayBeTranslated(packet, environment) ? .unknown(fixedReasons.bound) : .no
       }
     case .chain(let chain, _):
       let compiled = program.chains[Int(chain)]
@@ -316,7 +317,9 @@ extension Simulator {
       switch entry {
       case .boundFlows:
         ends.accepting.insert(begins)
-        if !packet.isRewritable(isSource: hook.translatesSources) { ends.drops = true }
+        // Where the state is given, so is that the packet is sound.
+        let isSpoilt = packet.state == nil && packet.isSpoiltError
+        if isSpoilt || !packet.isRewritable(isSource: hook.translatesSources) { ends.drops = true }
         alterAddresses(packet, &follows)
         follows.flags.formUnion([.sourceTranslated, .destinationTranslated])
         ends.accepting.insert(follows)

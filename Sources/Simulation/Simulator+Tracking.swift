@@ -20,6 +20,8 @@ struct TrackedPacket: Sendable {
   var tcp: TCPTracking?
   /// Whether the packet ends its connection.
   var endsConnection = false
+  /// Whether the connection may have been taken out, or another begun in its place.
+  var mayEndConnection = false
 }
 
 extension Simulator {
@@ -145,6 +147,7 @@ extension Simulator {
     case .unknown:
       answer.state = .unknown
       answer.tcp = .unknown
+      answer.mayEndConnection = segment.mayEndConnection
     }
   }
 
@@ -312,6 +315,20 @@ extension Simulator {
     }
   }
 
+  /// Whether translation may change or drop a packet of which it is not known whether it belongs to
+  /// a connection.
+  mutating func mayBeTranslated(
+    _ packet: borrowing Packet, _ environment: Environment
+  ) -> Bool {
+    // Of a packet whose state is given the connection is not in the table.
+    if packet.state != nil || packet.isSpoiltError { return true }
+    let index = track(packet).connection
+    if index >= 0, !environment.flags.contains(.trackedBytesUnknown) {
+      return connections[index].mayBeTranslated
+    }
+    return connections.mayHoldTranslations
+  }
+
   /// Takes the packet out of tracking, if tracking has not taken it already.
   mutating func stopTracking(_ packet: borrowing Packet, _ environment: inout Environment) {
     switch phase {
@@ -393,7 +410,7 @@ extension Simulator {
     let index = tracked.connection
     if tracked.isReply { connections[index].hasReply = true }
     if let tcp = tracked.tcp { connections[index].tcp = tcp }
-    if !isSure { connections[index].isCertain = false }
+    if !isSure || tracked.mayEndConnection { connections[index].isCertain = false }
     for environment in environments where environment.flags.contains(.connectionMarkSet) {
       let isKnown = environments.count == 1 && !environment.flags.contains(.connectionMarkUnknown)
       connections[index].mark = isKnown ? environment.connectionMark : nil

@@ -344,7 +344,7 @@ extension Packet {
   /// Whether the packet is an ICMP error whose sum is wrong, which translation drops at every hook.
   ///
   /// Source: net/netfilter/nf_nat_proto.c `nf_nat_icmp_reply_translation`.
-  fileprivate var isSpoiltError: Bool {
+  var isSpoiltError: Bool {
     let own: TransportProtocol = layout.isIPv4 ? .icmp : .icmpv6
     return layout.transport == own.rawValue
       && !layout.isChecksumValid(of: own, from: layout.transportOffset, in: bytes)

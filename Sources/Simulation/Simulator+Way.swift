@@ -174,7 +174,7 @@ extension Simulator {
     if let end = reception(of: packet, input, host, &way) { return end }
     if packet.layout.isFragment, let end = fragmentEnd(packet, &way) { return end }
     if let end = enter(.prerouting, packet, &way) { return end }
-    if way.environments.contains(where: { $0.mayDiffer(8, 40) }) {
+    if way.environments.contains(where: { $0.mayRouteOtherwise(packet.layout) }) {
       return way.ended(.unknown, program.reasons[Int(fixedReasons.translated)])
     }
     switch routing(of: packet, way, input, host) {

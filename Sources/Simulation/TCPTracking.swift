@@ -28,6 +28,11 @@ enum TCPTracking: Hashable, Sendable {
     var isFin: Bool { flags & 1 != 0 }
     var isAck: Bool { flags & 16 != 0 }
 
+    /// Whether there are states in which the segment takes the connection out of the table: a SYN
+    /// begins another in the place of a closed one, and a reset ends one that was not answered at
+    /// once, and others after ten seconds.
+    var mayEndConnection: Bool { isReset || (isSyn && !isAck) }
+
     /// The sequence number behind the segment.
     var end: UInt32 {
       sequence &+ UInt32(truncatingIfNeeded: payloadCount) &+ (isSyn ? 1 : 0) &+ (isFin ? 1 : 0)

@@ -26,6 +26,7 @@ struct ProbingBenchmark {
     guard Machine.effectiveUserID == 0 else { throw Failure("needs root") }
     let benchmark = try ProbingBenchmark()
     try benchmark.expectations()
+    try benchmark.datagrams()
     for policy in policies { try benchmark.sweep(policy.0, rule: policy.1) }
   }
 
@@ -57,7 +58,7 @@ struct ProbingBenchmark {
 
   /// Runs probes from the near end, and gives the answers and the time from opening to closing.
   private func ask(
-    _ probes: [Probe], _ means: ProbeRun.Means
+    _ probes: [Probe], _ means: ProbeRun.Means, key: RunKey = .fresh()
   ) throws -> (time: Duration, answers: [Observation.Answer], statistics: ProbeRun.Statistics) {
     final class Box: @unchecked Sendable {
       var answers: [Observation.Answer] = []
@@ -67,7 +68,7 @@ struct ProbingBenchmark {
     let box = Box()
     try network.inside(.near) {
       let start = ContinuousClock.now
-      var run = try ProbeRun(probes, key: .fresh(), rate: .unlimited, means: means)
+      var run = try ProbeRun(probes, key: key, rate: .unlimited, means: means)
       box.answers = try run.run().map(\.answer)
       box.statistics = run.statistics
       _ = consume run
@@ -102,6 +103,56 @@ struct ProbingBenchmark {
     }
   }
 
+  /// 1,000 UDP ports with a responder behind them, of which every second is dropped.
+  private func datagrams() throws {
+    try load("udp dport 20000-20999 udp dport & 1 == 0 drop")
+    let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    let tool = URL(filePath: own).deletingLastPathComponent().appending(path: "portproof").path
+    let file = NSTemporaryDirectory() + "/portproof-\(UUID()).jsonl"
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    let key = RunKey.fresh()
+    let digits = key.octets.map { String(format: "%02x", $0) }.joined()
+    let assignment =
+      #"{"schema":"portproof.respond/1","key":"\#(digits)","addresses":["\#(far)"],"#
+      + #""peers":["\#(near)"],"tcp":"","udp":"20000-20999","seconds":20,"connect":false}"#
+    let network = network
+    let hasEnded = DispatchSemaphore(value: 0)
+    Thread.detachNewThread {
+      _ = try? network.shell(
+        .far, "(cat; sleep 8) | \(tool) respond --assignment - >\(file) || true",
+        input: assignment + "\n")
+      hasEnded.signal()
+    }
+    func told() -> [Substring] {
+      let bytes = (try? Data(contentsOf: URL(filePath: file))) ?? Data()
+      return String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+    }
+    let deadline = ContinuousClock.now + .seconds(10)
+    while !told().contains(where: { $0.contains(#""ready""#) }) {
+      guard ContinuousClock.now < deadline else { throw Failure("no responder") }
+      usleep(10_000)
+    }
+    let probes = (20_000..<21_000).map { Probe(from: near, to: far, .udp($0)) }
+    let (time, answers, _) = try ask(probes, .raw, key: key)
+    hasEnded.wait()
+    let arrivals = told().filter { $0.contains(#""arrival""#) }
+    let seen = Set(
+      arrivals.compactMap { line in
+        line.split(separator: #""dport":"#).last.flatMap { Int($0.prefix { $0.isNumber }) }
+      })
+    var ambiguous = 0
+    for (index, answer) in answers.enumerated() {
+      let isDropped = index.isMultiple(of: 2)
+      guard answer == (isDropped ? .silence : .reply(carriesToken: true)) else {
+        throw Failure("port \(20_000 + index): \(answer)")
+      }
+      if isDropped, !seen.contains(20_000 + index) { ambiguous += 1 }
+    }
+    Figure.print(
+      "probing 1,000 UDP ports, 500 dropped, 2 x 500 ms, with a responder", time,
+      note: "\(ambiguous) that neither were answered nor arrived")
+  }
+
   /// All ports of one host.
   private func sweep(_ name: String, rule: String) throws {
     try load(rule)
@@ -131,8 +182,7 @@ struct ProbingBenchmark {
     try compare(
       name, "masscan",
       "masscan --adapter near0 --source-ip \(ProbeNetwork.near.ipv4) --rate 100000 --wait 2"
-        + " --router-mac $(ip netns identify >/dev/null; ip neigh show \(address)"
-        + " | awk '{ print $5 }') -p1-65535 \(address)")
+        + " --router-mac $(ip neigh show \(address) | awk '{ print $5 }') -p1-65535 \(address)")
   }
 
   private func compare(_ name: String, _ program: String, _ command: String) throws {

@@ -58,7 +58,8 @@ struct EndToEndTests {
   }
 
   @Test(arguments: [
-    "check", "explain", "simulate", "diff", "convert", "derive", "respond", "fmt", "lint", "doctor",
+    "check", "probe", "verify", "respond", "explain", "simulate", "diff", "convert", "derive",
+    "fmt", "lint", "doctor",
     "completions",
   ])
   func `every command has help`(command: String) throws {

@@ -18,7 +18,8 @@ import Testing
 
     init(open: Set<UInt16>) { self.open = open }
 
-    func send(_ probes: [Probe]) -> [Observation] {
+    func send(_ questions: [ProbeCampaign.Question]) -> [Observation] {
+      let probes = questions.map(\.probe)
       calls.append(probes)
       return probes.map { probe in
         guard case .tcp(let port) = probe.kind, open.contains(port),
@@ -44,7 +45,7 @@ import Testing
     let scenario = try Plans.read("host a = 10.0.0.1\nhost b = 10.0.0.2\n" + text)
     let plan = try ProbePlan(of: scenario, from: Plans.addresses("10.0.0.1"))
     let campaign = ProbeCampaign(plan, flows: scenario.flows, canaries: canaries)
-    return (plan, campaign.run { probes in target.send(probes) })
+    return (plan, campaign.run { questions in target.send(questions) })
   }
 
   @Test func `what is allowed is asked first, and once more after what is silent`() throws {

@@ -205,6 +205,59 @@ struct NearRunTests {
     #expect(observations.prefix(2).map(\.sourcePort) == [53, 53])
   }
 
+  @Test(arguments: [ProbeRun.Means.raw, .connect])
+  func `probes that look the same are all answered, together and one after the other`(
+    _ means: ProbeRun.Means
+  ) throws {
+    let network = try ProbeNetwork()
+    try network.answer(udp: 1000) { $0 }
+    let ends = ends
+    try network.inside(.near) {
+      let probes = [Probe.Kind.tcp(1001), .udp(1000), .tcp(1001), .udp(1000)].map {
+        Probe(from: ends.near, to: ends.far, $0, sourcePort: 40_053)
+      }
+      let answers = [.reset, .reply(carriesToken: false)] as [Observation.Answer]
+      var run = try ProbeRun(probes, key: .fresh(), rate: .unlimited, means: means)
+      #expect(try run.run().map(\.answer) == answers + answers)
+      for half in [[0, 1], [2, 3]] {
+        let observations = try run.ask(half.map { (index: $0, probe: probes[$0]) })
+        #expect(observations.map(\.answer) == answers, "\(half)")
+      }
+    }
+  }
+
+  @Test func `connections wait for descriptors, and all end`() throws {
+    let network = try ProbeNetwork()
+    try network.load(.far, NearTCPTests.ruleset)
+    try network.listen(tcp: [1000])
+    let ends = ends
+    let probes = [1000, 1001, 2000, 2000, 2000, 2000, 1000, 1001].map {
+      Probe(from: ends.near, to: ends.far, .tcp($0), timeout: .milliseconds(100))
+    }
+    try network.inside(.near) {
+      var transport = try ConnectTransport(probes, key: .fresh(), most: 2)
+      var connections = 0
+      var findings: [Finding] = []
+      var left = probes.indices.map { (index: $0, times: 2) }
+      while let (index, times) = left.first {
+        left.removeFirst()
+        let (sending, _) = transport.send(index)
+        Clocks.sleep(.milliseconds(5))
+        try transport.receive(&findings)
+        switch sending {
+        case .sent:
+          connections += 1
+          if times > 1 { left.append((index, times - 1)) } else { transport.end(index) }
+        case .later: left.append((index, times))
+        case .refused(let error): throw error
+        }
+        try #require(connections + left.count < 1000)
+      }
+      #expect(connections == 16)
+      #expect(Set(findings.map(\.probe)) == [0, 1, 6, 7])
+    }
+  }
+
   @Test func `paced probes are all rejected where a limit lets few errors go`() throws {
     let network = try ProbeNetwork()
     try network.load(.far, NearTCPTests.ruleset)

@@ -58,6 +58,14 @@ import Testing
     #expect(plan.lines.first?.obstacle?.code == "probe.no-target")
   }
 
+  @Test func `nothing is sent from or to addresses of one link`() throws {
+    let plan = try ProbePlan(
+      of: Plans.read("host b = 10.0.0.2, fd00::2, fe80::2\nany -> b 22 tcp expect deny"),
+      from: Plans.addresses("10.0.0.1", "169.254.1.1", "fd00::1", "fe80::1"))
+    #expect(
+      targets(plan) == ["10.0.0.1 10.0.0.2 tcp/22", "fd00::1 fd00::2 tcp/22"])
+  }
+
   @Test func `a wide group is probed only where its hosts are`() throws {
     let plan = try plan(
       """

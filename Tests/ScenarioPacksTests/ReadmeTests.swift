@@ -1,5 +1,6 @@
 import Foundation
 import LinuxKernel
+import TestSupport
 import Testing
 
 /// What the README shows is what the program prints.
@@ -56,17 +57,39 @@ struct ReadmeTests {
     return lines
   }
 
-  /// Text without how long something took.
+  /// Text without how long something took, and from which port it was sent.
   private static func timeless(_ lines: some Collection<String>) -> [String] {
     var lines = lines.map {
-      $0.replacing(/\([0-9.]+ (ms|s)\)$/, with: "(TIME)").replacing(/[ ]+$/, with: "")
+      $0.replacing(/\([0-9.]+ (ms|s)\)/, with: "(TIME)").replacing(/[ ]+$/, with: "")
+        .replacing(/192\.0\.2\.1:[0-9]+/, with: "192.0.2.1:PORT")
     }
     while lines.last == "" { lines.removeLast() }
     return lines
   }
 
   @Test func `shows what the program prints`() throws {
-    try compare(atLeast: 3) { !$0.contains("--replay") }
+    try compare(atLeast: 3) { !$0.contains("--replay") && !$0.contains(" verify ") }
+  }
+
+  @Test(
+    .enabled(
+      if: Machine.effectiveUserID == 0 || Machine.environment("CI") != nil,
+      "needs root: makes network namespaces"))
+  func `shows what the wire says`() throws {
+    let network = try ProbeNetwork()
+    let rules = try String(
+      contentsOf: Pack.root.appending(path: "Scenarios/two-hosts/two-hosts.nft"), encoding: .utf8)
+    try network.load(.far, rules.replacing("{ 50000, 50001 }", with: "50000"))
+    try network.listen(tcp: [50000, 50001])
+    try compare(atLeast: 1, { $0.contains(" verify ") }) { command in
+      let programs = URL(fileURLWithPath: try Pack.program()).deletingLastPathComponent().path
+      let text = try network.shell(
+        .near,
+        "cd '\(Pack.root.path)' && PATH='\(programs)':$PATH && { \(command) 2>&1 || true; }")
+      var lines = text.components(separatedBy: "\n")
+      while lines.last == "" { lines.removeLast() }
+      return lines
+    }
   }
 
   @Test(
@@ -78,14 +101,17 @@ struct ReadmeTests {
   }
 
   /// Holds the examples whose commands are meant against what the program prints.
-  private func compare(atLeast count: Int, _ isMeant: (String) -> Bool) throws {
+  private func compare(
+    atLeast count: Int, _ isMeant: (String) -> Bool,
+    run: (String) throws -> [String] = { try ReadmeTests.output(of: $0) }
+  ) throws {
     var lines = try Self.lines()
     let examples = Self.examples(in: lines).filter { isMeant($0.command) }
     #expect(examples.count >= count)
     if Machine.environment("RECORD_GOLDEN") != nil {
       for example in examples.reversed() {
         lines.replaceSubrange(
-          example.lines, with: try Self.output(of: example.command) + [""])
+          example.lines, with: try run(example.command) + [""])
       }
       let text = lines.joined(separator: "\n").replacing("\n\n```\n", with: "\n```\n")
       try Data(text.utf8).write(to: Self.file)
@@ -95,7 +121,7 @@ struct ReadmeTests {
     for example in examples {
       #expect(
         Self.timeless(lines[example.lines])
-          == Self.timeless(try Self.output(of: example.command)), "\(example.command)")
+          == Self.timeless(try run(example.command)), "\(example.command)")
     }
   }
 

@@ -29,23 +29,71 @@ package struct ProbeCampaign {
     package var paced: Set<Int>
   }
 
-  /// Sends probes and waits for what comes back; observations in the order of the probes.
-  package typealias Sending<Failure: Error> =
-    (_ probes: [Probe]) throws(Failure) -> [Observation]
+  /// A probe that is to be sent now.
+  package struct Question: Sendable {
+    /// Which of ``ProbeCampaign/probes``.
+    package var index: Int
+    /// That probe, as often and as slowly as it is to be sent now.
+    package var probe: Probe
+  }
 
+  /// Sends probes and waits for what comes back; observations in the order of the questions.
+  package typealias Sending<Failure: Error> =
+    (_ questions: [Question]) throws(Failure) -> [Observation]
+
+  /// Everything that may be sent: the plan's probes, then signs of life.
+  ///
+  /// Whoever sends them can open all sockets before the first packet.
+  package let probes: [Probe]
   private let plan: ProbePlan
   private let flows: [Flow]
-  /// Flows that the targets allow, whatever the lines say.
-  private let canaries: [Probe.Kind]
+  /// By pair, what the user says is allowed.
+  private var canaries: [Pair: [Int]] = [:]
+  /// By probe, the same from another source port, for afterwards.
+  private var copies: [Int: Int] = [:]
+
+  /// The most probes of a pair that may be asked again as a sign of life.
+  private static let mostCopies = 8
 
   /// - Parameters:
   ///   - plan: What is asked.
   ///   - flows: The lines, in the plan's order.
-  ///   - canaries: What to ask every target besides, as a sign of life.
-  package init(_ plan: ProbePlan, flows: [Flow], canaries: [Probe.Kind] = []) {
+  ///   - kinds: What to ask every target besides, as a sign of life.
+  package init(_ plan: ProbePlan, flows: [Flow], canaries kinds: [Probe.Kind] = []) {
     self.plan = plan
     self.flows = flows
-    self.canaries = canaries
+    var probes = plan.probes
+    func add(_ probe: Probe) -> Int {
+      probes.append(probe)
+      return probes.count - 1
+    }
+    var seen: Set<Pair> = []
+    for pair in plan.probes.map(Pair.init) where seen.insert(pair).inserted {
+      for kind in kinds {
+        let probe = Probe(
+          from: pair.source, to: pair.destination, kind, transmissions: Self.patience)
+        let index = add(probe)
+        canaries[pair, default: []].append(index)
+        copies[index] = add(probe)
+      }
+    }
+    var counts: [Pair: Int] = [:]
+    for index in Self.expectedToPass(plan, flows).sorted() {
+      var probe = plan.probes[index]
+      let pair = Pair(probe)
+      guard counts[pair, default: 0] < Self.mostCopies else { continue }
+      counts[pair, default: 0] += 1
+      probe.transmissions = max(probe.transmissions, Self.patience)
+      copies[index] = add(probe)
+    }
+    self.probes = probes
+  }
+
+  /// How often a sign of life is asked for.
+  private static let patience = 5
+
+  private static func expectedToPass(_ plan: ProbePlan, _ flows: [Flow]) -> Set<Int> {
+    Set(zip(plan.lines, flows).filter { $1.expectation == .allow }.flatMap { $0.0.probes })
   }
 
   /// Asks everything.
@@ -53,16 +101,16 @@ package struct ProbeCampaign {
   /// - Parameters:
   ///   - hearsAllErrors: Whether a target certainly sends as many ICMP errors as it wants to.
   ///   - isStopped: Whether to end early, with what there is.
+  ///   - lateAnswers: By probe, what came when it was not asked any more; silence was none then.
   ///   - send: Sends probes and waits for answers.
   /// - Returns: What was seen.
   /// - Throws: What sending failed with.
   package func run<Failure: Error>(
     hearsAllErrors: (IPAddress) -> Bool = { _ in false }, isStopped: () -> Bool = { false },
-    sending send: Sending<Failure>
+    lateAnswers: () -> [Int: Observation.Answer] = { [:] }, sending send: Sending<Failure>
   ) throws(Failure) -> Result {
     var state = State(count: plan.probes.count)
-    let first = Set(
-      zip(plan.lines, flows).filter { $1.expectation == .allow }.flatMap { $0.0.probes })
+    let first = Self.expectedToPass(plan, flows)
 
     // Who is alive, and how much is lost on the way?
     try state.ask(plan, first.sorted(), send)
@@ -92,13 +140,16 @@ package struct ProbeCampaign {
       state.paced = slow
     }
     let after = isStopped() ? [:] : try askAgain(before, &state, send)
+    for (index, answer) in lateAnswers() where index < plan.probes.count && state.isSilent(index) {
+      state.observations[index]?.answer = answer
+    }
     return result(state, before: before, after: after)
   }
 
   // MARK: - Signs of life
 
   /// A probe that was answered, and how fast.
-  private typealias Sign = (probe: Probe, roundTrip: Duration?)
+  private typealias Sign = (index: Int, roundTrip: Duration?)
 
   private func signsOfLife(_ state: State, among indices: Set<Int>) -> [Pair: Sign] {
     var signs: [Pair: Sign] = [:]
@@ -107,7 +158,8 @@ package struct ProbeCampaign {
         continue
       }
       let pair = Pair(plan.probes[index])
-      if signs[pair] == nil { signs[pair] = (plan.probes[index], observation.roundTrip) }
+      let isBetter = copies[index] != nil && signs[pair].map { copies[$0.index] == nil } ?? true
+      if isBetter || signs[pair] == nil { signs[pair] = (index, observation.roundTrip) }
     }
     return signs
   }
@@ -115,18 +167,14 @@ package struct ProbeCampaign {
   private func askCanaries<Failure: Error>(
     _ signs: inout [Pair: Sign], _ state: inout State, _ send: Sending<Failure>
   ) throws(Failure) {
-    var probes: [Probe] = []
-    for pair in Set(plan.probes.map(Pair.init)) where signs[pair] == nil {
-      for kind in canaries {
-        probes.append(Probe(from: pair.source, to: pair.destination, kind, transmissions: 5))
-      }
-    }
-    guard !probes.isEmpty else { return }
-    for (probe, observation) in zip(probes, try send(probes)) {
+    let questions = canaries.filter { signs[$0.key] == nil }.values.joined().sorted()
+      .map { Question(index: $0, probe: probes[$0]) }
+    guard !questions.isEmpty else { return }
+    for (question, observation) in zip(questions, try send(questions)) {
       state.loss.count(observation)
-      let pair = Pair(probe)
+      let pair = Pair(question.probe)
       if observation.answer.isSignOfLife, signs[pair] == nil {
-        signs[pair] = (probe, observation.roundTrip)
+        signs[pair] = (question.index, observation.roundTrip)
       }
     }
   }
@@ -136,17 +184,13 @@ package struct ProbeCampaign {
     _ before: [Pair: Sign], _ state: inout State, _ send: Sending<Failure>
   ) throws(Failure) -> [Pair: Sign] {
     let silent = Set(plan.probes.indices.filter(state.isSilent).map { Pair(plan.probes[$0]) })
-    var probes: [Probe] = []
-    for pair in silent {
-      guard var probe = before[pair]?.probe else { continue }
-      probe.transmissions = max(probe.transmissions, 5)
-      probes.append(probe)
-    }
-    guard !probes.isEmpty else { return [:] }
+    let questions = silent.compactMap { before[$0]?.index }.map { copies[$0] ?? $0 }.sorted()
+      .map { Question(index: $0, probe: probes[$0]) }
+    guard !questions.isEmpty else { return [:] }
     var signs: [Pair: Sign] = [:]
-    for (probe, observation) in zip(probes, try send(probes))
+    for (question, observation) in zip(questions, try send(questions))
     where observation.answer.isSignOfLife {
-      signs[Pair(probe)] = (probe, observation.roundTrip)
+      signs[Pair(question.probe)] = (question.index, observation.roundTrip)
     }
     return signs
   }
@@ -165,7 +209,7 @@ package struct ProbeCampaign {
         time.map { " (\(spokenMilliseconds($0)))" } ?? ""
       }
       result.canaries[pair] =
-        "\(first.probe.target) answered before\(times[0]) and after\(times[1])"
+        "\(probes[first.index].target) answered before\(times[0]) and after\(times[1])"
     }
     return result
   }
@@ -188,12 +232,12 @@ private struct State {
     _ change: (inout Probe) -> Void = { _ in }
   ) throws(Failure) {
     guard !indices.isEmpty else { return }
-    let probes = indices.map { index in
-      var probe = plan.probes[index]
-      change(&probe)
-      return probe
+    let questions = indices.map { index in
+      var question = ProbeCampaign.Question(index: index, probe: plan.probes[index])
+      change(&question.probe)
+      return question
     }
-    for (index, observation) in zip(indices, try send(probes)) {
+    for (index, observation) in zip(indices, try send(questions)) {
       loss.count(observation)
       guard let known = observations[index] else {
         observations[index] = observation

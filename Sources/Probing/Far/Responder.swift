@@ -32,10 +32,12 @@ package struct Responder: ~Copyable {
   ///   - output: Where the events go.
   ///   - input: Who drives it; nil where nobody does.
   ///   - file: The file that the run's packets are written to.
+  ///   - isConfined: Whether this thread, and what it starts, is to have no capability any more once
+  ///     everything is open; it cannot be taken back.
   /// - Throws: What the kernel refuses before the first socket.
   package init(
     _ assignment: Assignment, output: consuming Descriptor, input: consuming DrivingInput?,
-    capture file: String? = nil
+    capture file: String? = nil, isConfined: Bool = false
   ) throws(Errno) {
     // First: what comes as soon as a port is bound is seen, and descriptors are left for it.
     let capture = RunCapture(assignment, into: file)
@@ -57,6 +59,14 @@ package struct Responder: ~Copyable {
     readiness.blindBecause = capture.blindness
     readiness.capture = capture.fileTrouble == nil ? file : nil
     readiness.captureTrouble = capture.fileTrouble
+    if isConfined {
+      do throws(Errno) {
+        try Privileges.dropPrivileges()
+        readiness.hasDroppedPrivileges = true
+      } catch {
+        // It is told that it has them still.
+      }
+    }
     self.readiness = readiness
     self.capture = capture
     self.binding = binding

@@ -57,11 +57,14 @@ package struct FarView: Hashable, Sendable {
   package var limitsICMPErrors: Bool?
   /// Its packets in the capture there, by number from 1.
   package var packets: [Int]
+  /// Where that capture lies: `HOST:PATH`.
+  package var captureFile: String?
 
   package init(
     listener: Listener, hasArrived: Bool?, isAccepted: Bool, limitsICMPErrors: Bool? = nil,
-    packets: [Int] = []
+    packets: [Int] = [], captureFile: String? = nil
   ) {
+    self.captureFile = captureFile
     self.packets = packets
     self.listener = listener
     self.hasArrived = hasArrived

@@ -4,7 +4,7 @@ internal import Scenarios
 
 /// What the evidence about one probe comes to.
 ///
-/// Every case is argued in `Probing.docc`. Where two causes look the same, the answer is not known
+/// Every case is argued in Judgement.md. Where two causes look the same, the answer is not known
 /// unless something else tells them apart.
 extension Evidence {
   package var experience: Experience {

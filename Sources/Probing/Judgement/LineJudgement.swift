@@ -8,8 +8,8 @@ package struct LineJudgement {
   package let line: ProbePlan.Line
   /// In the order of the line's probes.
   package let evidence: [Evidence]
-  /// What is told of each, in the same order.
-  private let experiences: [Experience]
+  /// What each comes to, in the same order.
+  package let experiences: [Experience]
 
   package init(of flow: Flow, _ line: ProbePlan.Line, _ evidence: [Evidence]) {
     self.flow = flow
@@ -24,23 +24,20 @@ package struct LineJudgement {
     package var means: String
     /// By target, its signs of life in words.
     package var canaries: [String]
-    /// Where the capture files lie; nil where nothing was captured.
+    /// Where this end's capture lies; nil where nothing was captured.
     package var nearCapture: String?
-    package var farCapture: String?
 
     package init(
-      means: String, canaries: [String] = [], nearCapture: String? = nil,
-      farCapture: String? = nil
+      means: String, canaries: [String] = [], nearCapture: String? = nil
     ) {
       self.means = means
       self.canaries = canaries
       self.nearCapture = nearCapture
-      self.farCapture = farCapture
     }
   }
 
   /// How many probes a report shows one by one.
-  private static let exampleLimit = 4
+  private static let exampleLimit = 2
 
   /// The line's outcome.
   package func outcome(
@@ -148,9 +145,9 @@ package struct LineJudgement {
       evidence.observation.packets.isEmpty
         ? nil : ProbeEvidence.Capture(file: file, packets: evidence.observation.packets)
     }
-    let far = surroundings.farCapture.flatMap { file in
-      (evidence.far?.packets).flatMap {
-        $0.isEmpty ? nil : ProbeEvidence.Capture(file: file, packets: $0)
+    let far = evidence.far.flatMap { far in
+      far.captureFile.flatMap { file in
+        far.packets.isEmpty ? nil : ProbeEvidence.Capture(file: file, packets: far.packets)
       }
     }
     return ProbeEvidence.Example(

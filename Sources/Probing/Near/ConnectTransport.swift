@@ -4,8 +4,9 @@ internal import LinuxKernel
 /// Has the kernel connect, which needs no privilege.
 ///
 /// Every transmission is a connection of its own, from a fresh port unless the probe has one. The
-/// earlier ones of a probe stay open until the probe has ended, as a late answer is one too, and
-/// the kernel repeats their SYNs by itself after a second; those count as transmissions. What
+/// earlier ones of a probe stay open until the probe has ended, as a late answer is one too, unless
+/// descriptors run out; the kernel repeats their SYNs by itself after a second, and those count as
+/// transmissions. What
 /// `connect(2)` cannot tell: that a rule of this machine dropped a SYN on its way out, and who sent
 /// a reset.
 struct ConnectTransport: ~Copyable {
@@ -20,10 +21,19 @@ struct ConnectTransport: ~Copyable {
   private var connections: Connections
   private var attempts: [Connections.Handle: Attempt] = [:]
   private var handles: [Int: [Connections.Handle]] = [:]
+  /// By probe, the first one that asks the same from the same port.
+  var twins: [Int: Int] = [:]
+  /// Which of several twins has a connection now, by the first of them.
+  private var busy: [Int: Int] = [:]
   /// Repetitions by the kernel of attempts that have ended, by probe.
   private var repetitions: [Int: Int] = [:]
 
-  init(_ probes: [Probe], key: RunKey) throws(Errno) {
+  /// - Parameters:
+  ///   - probes: All of the run.
+  ///   - key: The run's.
+  ///   - most: How many connections may be open at once; nil for as many as the system allows.
+  /// - Throws: What the kernel refused.
+  init(_ probes: [Probe], key: RunKey, most: Int? = nil) throws(Errno) {
     let opened = try Connections()
     let wanted = probes.reduce(0) { $0 + max(1, $1.transmissions) }
     // Some are others': the program's own files, the capture.
@@ -31,7 +41,7 @@ struct ConnectTransport: ~Copyable {
     self.probes = probes
     segmentSize = key.maximumSegmentSize
     connections = opened
-    most = max(16, limit - 128)
+    self.most = most ?? max(16, limit - 128)
   }
 
   var selectableDescriptor: CInt { connections.selectableDescriptor }
@@ -42,19 +52,35 @@ struct ConnectTransport: ~Copyable {
   mutating func send(_ index: Int) -> (Sending, port: UInt16?) {
     let probe = probes[index]
     // A port that was asked for is used for one connection at a time.
-    if probe.sourcePort != nil { end(index) }
-    guard connections.count < most else { return (.later, nil) }
+    if probe.sourcePort != nil {
+      end(index)
+      guard busy[twins[index] ?? index] == nil else { return (.later, nil) }
+    }
+    if connections.count >= most {
+      // The earlier attempts of a probe make room for its next; otherwise all would wait for all.
+      guard handles[index]?.isEmpty == false else { return (.later, nil) }
+      end(index)
+    }
     do throws(Errno) {
       let (handle, port) = try connections.begin(
         from: Endpoint(probe.source, port: probe.sourcePort ?? 0),
         to: Endpoint(probe.destination, port: probe.port), segmentSize: segmentSize)
       attempts[handle] = Attempt(probe: index, port: port)
       handles[index, default: []].append(handle)
+      if probe.sourcePort != nil { busy[twins[index] ?? index] = index }
       return (.sent, port)
-    } catch .tooManyOpenFiles, .tooManyOpenFilesInSystem, .outOfMemory, .noBufferSpace {
-      return (.later, nil)
     } catch {
-      return (.refused(error), nil)
+      guard Self.isShortage(error) else { return (.refused(error), nil) }
+      end(index)
+      // With none open, none ends and makes room.
+      return (connections.count > 0 ? .later : .refused(error), nil)
+    }
+  }
+
+  private static func isShortage(_ error: Errno) -> Bool {
+    switch error {
+    case .tooManyOpenFiles, .tooManyOpenFilesInSystem, .outOfMemory, .noBufferSpace: true
+    default: false
     }
   }
 
@@ -95,6 +121,7 @@ struct ConnectTransport: ~Copyable {
     if count > 0 { repetitions[attempt.probe, default: 0] += count }
     handles[attempt.probe]?.removeAll { $0 == handle }
     connections.end(handle)
+    busy[twins[attempt.probe] ?? attempt.probe] = nil
   }
 
   /// Ends what is left of a probe.

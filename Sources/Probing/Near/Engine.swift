@@ -13,6 +13,8 @@ struct Engine {
     var connections: Held<ConnectTransport>?
     var tap: Held<Tap>?
     var reading: Held<PacketReading>
+    /// By probe, all whose packets look the same; only where there are several.
+    var twins: [Int: [Int]]
     var notes: Held<CaptureNotes?>
   }
 
@@ -283,8 +285,20 @@ extension Engine {
   }
 
   private mutating func apply(_ finding: Finding, _ now: Moment) {
-    let number = finding.probe
-    if finding.answer == .synAcknowledgement, transports.raw != nil { resets.append(number) }
+    if finding.answer == .synAcknowledgement, transports.raw != nil {
+      resets.append(finding.probe)
+    }
+    // What answers one of several packets that look the same answers all that were sent.
+    guard let twins = transports.twins[finding.probe] else {
+      return apply(finding, to: finding.probe, now)
+    }
+    let asked = twins.filter {
+      places[$0] >= 0 && schedule.transmissions(of: Int(places[$0])) > 0
+    }
+    for number in asked.isEmpty ? [finding.probe] : asked { apply(finding, to: number, now) }
+  }
+
+  private mutating func apply(_ finding: Finding, to number: Int, _ now: Moment) {
     let place = Int(places[number])
     guard place >= 0 else {
       if !memory.isAnswered[number] { memory.lateAnswers[number] = finding.answer }

@@ -9,15 +9,8 @@ struct FlowIndex {
     case icmp = 1
   }
 
-  private struct Pair: Hashable {
-    var local: IPAddress
-    var remote: IPAddress
-  }
-
-  private var pairs: [Pair: UInt64] = [:]
+  private var pairs = AddressPairs()
   private var probes: [UInt64: Int32] = [:]
-  /// The pair that was asked for last: packets come in rows.
-  private var last: (pair: Pair, number: UInt64)?
 
   init(capacity: Int) { probes.reserveCapacity(capacity) }
 
@@ -27,31 +20,51 @@ struct FlowIndex {
     pair << 40 | transport.rawValue << 32 | UInt64(localPort) << 16 | UInt64(remotePort)
   }
 
-  /// Remembers a probe's packets; of ICMP the local port is the identifier and the remote port the
-  /// sequence number.
+  /// Remembers a probe's packets, unless another's look the same; of ICMP the local port is the
+  /// identifier and the remote port the sequence number.
   mutating func insert(
     _ probe: Int, _ transport: Transport, local: IPAddress, _ localPort: UInt16,
     remote: IPAddress, _ remotePort: UInt16
   ) {
-    let pair = Pair(local: local, remote: remote)
-    let number = pairs[pair] ?? UInt64(pairs.count)
-    pairs[pair] = number
-    probes[Self.key(number, transport, localPort, remotePort)] = Int32(probe)
+    let number = pairs.number(local, remote)
+    let key = Self.key(number, transport, localPort, remotePort)
+    if probes[key] == nil { probes[key] = Int32(probe) }
   }
 
   mutating func probe(
     _ transport: Transport, local: IPAddress, _ localPort: UInt16, remote: IPAddress,
     _ remotePort: UInt16
   ) -> Int? {
-    let pair = Pair(local: local, remote: remote)
-    let number: UInt64
-    if let last, last.pair == pair {
-      number = last.number
-    } else {
-      guard let known = pairs[pair] else { return nil }
-      last = (pair, known)
-      number = known
-    }
+    guard let number = pairs.known(local, remote) else { return nil }
     return probes[Self.key(number, transport, localPort, remotePort)].map { Int($0) }
+  }
+}
+
+/// Numbers for pairs of addresses, from 0.
+struct AddressPairs {
+  private struct Pair: Hashable {
+    var local: IPAddress
+    var remote: IPAddress
+  }
+
+  private var numbers: [Pair: UInt64] = [:]
+  /// The pair that was asked for last: packets come in rows.
+  private var last: (pair: Pair, number: UInt64)?
+
+  /// The number of a pair; a new one where it has none.
+  mutating func number(_ local: IPAddress, _ remote: IPAddress) -> UInt64 {
+    if let known = known(local, remote) { return known }
+    let number = UInt64(numbers.count)
+    numbers[Pair(local: local, remote: remote)] = number
+    return number
+  }
+
+  /// The number of a pair that has one.
+  mutating func known(_ local: IPAddress, _ remote: IPAddress) -> UInt64? {
+    let pair = Pair(local: local, remote: remote)
+    if let last, last.pair == pair { return last.number }
+    guard let number = numbers[pair] else { return nil }
+    last = (pair, number)
+    return number
   }
 }

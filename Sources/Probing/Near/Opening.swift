@@ -23,6 +23,8 @@ struct Opening {
     var pings: Held<DatagramTransport>?
     var connections: Held<ConnectTransport>?
     var flows: FlowIndex
+    /// By probe, the first one whose packets look the same.
+    var twins: [Int: Int]
     /// ICMP types, besides those of echoes, that answer a probe.
     var replyTypes: [UInt8]
   }
@@ -60,7 +62,7 @@ struct Opening {
   private mutating func prepareDatagram(_ index: Int) throws(Errno) -> UInt16 {
     let held = datagrams ?? Held(DatagramTransport(probes, .udp, key: key))
     datagrams = held
-    let port = try held.value.prepare(index, plan.line(for: probes[index]))
+    let port = try held.value.prepare(index, plan.line(for: probes[index], index))
     let probe = probes[index]
     flows.insert(
       index, .udp, local: probe.source, port, remote: probe.destination, probe.port)
@@ -68,6 +70,7 @@ struct Opening {
   }
 
   private mutating func prepareConnection(_ index: Int) throws(Errno) -> UInt16? {
+    _ = plan.line(for: probes[index], index)
     do throws(Errno) {
       if connections == nil { connections = Held(try ConnectTransport(probes, key: key)) }
     } catch {
@@ -94,7 +97,7 @@ struct Opening {
     let probe = probes[index]
     let line: PortPlan.Line =
       if case .tcp = probe.kind {
-        plan.line(for: probe)
+        plan.line(for: probe, index)
       } else {
         PortPlan.Line(source: probe.source, fixed: nil, number: 0)
       }
@@ -119,9 +122,10 @@ struct Opening {
       }
     }
     types.subtract([0, 8, 128, 129])
+    connections?.value.twins = plan.twins
     return Transports(
       raw: raw, datagrams: datagrams, pings: pings, connections: connections, flows: flows,
-      replyTypes: types.sorted())
+      twins: plan.twins, replyTypes: types.sorted())
   }
 }
 

@@ -18,12 +18,14 @@ struct PacketReading {
   private let key: RunKey
   /// Whether SYNs are raw, so that their sequence number is the run's.
   private let isRaw: Bool
+  private let initialSequenceNumber: UInt32
   private(set) var flows: FlowIndex
 
   init(_ probes: [Probe], key: RunKey, isRaw: Bool, flows: FlowIndex) {
     self.probes = probes
     self.key = key
     self.isRaw = isRaw
+    initialSequenceNumber = key.initialSequenceNumber
     self.flows = flows
   }
 
@@ -74,7 +76,7 @@ struct PacketReading {
     switch quoted.content {
     case .tcp(let segment):
       // The resets of the run are quoted too, by what does not like them.
-      if isRaw, segment.sequence != key.initialSequenceNumber { return (probe, .other) }
+      if isRaw, segment.sequence != initialSequenceNumber { return (probe, .other) }
     case .udp: break
     case .icmp(let quotedType, _):
       guard case .icmp(quotedType, _) = probes[probe].kind else { return nil }
@@ -88,7 +90,7 @@ struct PacketReading {
   ) -> Role? {
     switch seen.content {
     case .tcp(let segment):
-      if isRaw, segment.acknowledgement != key.initialSequenceNumber &+ 1 { return .other }
+      if isRaw, segment.acknowledgement != initialSequenceNumber &+ 1 { return .other }
       // What became of a connection of the kernel's is the kernel's to say.
       if !isRaw { return .other }
       let flags = segment.flags

@@ -94,6 +94,12 @@ package struct ProbeRun: ~Copyable {
         throw .capture(error)
       }
     }
+    var twins: [Int: [Int]] = [:]
+    for (twin, first) in opened.twins {
+      // A connection of the kernel's is its probe's alone.
+      if means == .connect, case .tcp = probes[twin].kind { continue }
+      twins[first, default: [first]].append(twin)
+    }
     self.probes = probes
     self.rate = rate
     self.sourcePorts = sourcePorts
@@ -103,7 +109,7 @@ package struct ProbeRun: ~Copyable {
       raw: opened.raw, datagrams: opened.datagrams, pings: opened.pings,
       connections: opened.connections, tap: tap,
       reading: Held(PacketReading(probes, key: key, isRaw: means == .raw, flows: opened.flows)),
-      notes: notes)
+      twins: twins, notes: notes)
   }
 
   /// Sends some of the run's probes until they are answered or have been sent often enough.

@@ -23,6 +23,8 @@ struct RawTransport: ~Copyable {
   private var portOf: [PortPlan.Line: Result<Held<ReservedPort>, Errno>] = [:]
   private var lines: [Line] = []
   private var lineOf: [LineKey: Int] = [:]
+  /// The line that was used last: probes come in rows.
+  private var last: (key: LineKey, number: Int)?
   /// The line of each probe of TCP.
   private var lineOfProbe: [Int32]
   private var outgoing = OutgoingPackets()
@@ -47,20 +49,23 @@ struct RawTransport: ~Copyable {
     _ index: Int, _ line: PortPlan.Line, _ flows: inout FlowIndex
   ) throws(Errno) -> UInt16? {
     let probe = probes[index]
-    let sender = try sender(from: probe.source)
     switch probe.kind {
     case .icmp:
+      _ = try sender(from: probe.source)
       let (identifier, sequence) = numbers(of: index)
       flows.insert(
         index, .icmp, local: probe.source, identifier, remote: probe.destination, sequence)
       return nil
     case .tcp(let port):
-      let own = try reserve(line)
       let lineKey = LineKey(line: line, destination: probe.destination)
       let number: Int
-      if let known = lineOf[lineKey] {
+      if let last, last.key == lineKey {
+        number = last.number
+      } else if let known = lineOf[lineKey] {
         number = known
       } else {
+        let sender = try sender(from: probe.source)
+        let own = try reserve(line)
         number = lines.count
         lineOf[lineKey] = number
         lines.append(
@@ -75,7 +80,9 @@ struct RawTransport: ~Copyable {
               sequence: key.initialSequenceNumber &+ 1, flags: SeenPacket.Segment.reset,
               window: 0, options: [])))
       }
+      last = (lineKey, number)
       lineOfProbe[index] = Int32(number)
+      let own = lines[number].port
       flows.insert(index, .tcp, local: probe.source, own, remote: probe.destination, port)
       return own
     case .udp: preconditionFailure("datagrams have a transport of their own")

@@ -38,7 +38,8 @@ extension Probe {
 /// Which of a run's ports a probe is sent from.
 ///
 /// Probes of the same addresses and port go from different ports, so that an answer belongs to one
-/// of them alone; all others share.
+/// of them alone; all others share. Those that ask for the same port cannot be told apart: the later
+/// are twins of the first.
 struct PortPlan {
   struct Line: Hashable {
     var source: IPAddress
@@ -48,19 +49,24 @@ struct PortPlan {
     var number: Int
   }
 
-  private struct Question: Hashable {
-    var source: IPAddress
-    var destination: IPAddress
-    var kind: Probe.Kind
-    var fixed: UInt16?
-  }
+  private var pairs = AddressPairs()
+  private var asked: [UInt64: Int] = [:]
+  private var firsts: [UInt64: Int] = [:]
+  /// By probe, the first one whose packets look the same; only for those that are not the first.
+  private(set) var twins: [Int: Int] = [:]
 
-  private var asked: [Question: Int] = [:]
-
-  mutating func line(for probe: Probe) -> Line {
-    let question = Question(
-      source: probe.source, destination: probe.destination, kind: probe.kind,
-      fixed: probe.sourcePort)
+  mutating func line(for probe: Probe, _ index: Int) -> Line {
+    let kind: UInt64 =
+      switch probe.kind {
+      case .tcp(let port): 1 << 16 | UInt64(port)
+      case .udp(let port): 2 << 16 | UInt64(port)
+      case .icmp(let type, let code): 3 << 16 | UInt64(type) << 8 | UInt64(code)
+      }
+    let fixed = probe.sourcePort.map { 1 << 16 | UInt64($0) } ?? 0
+    let question = pairs.number(probe.source, probe.destination) << 36 | kind << 17 | fixed
+    if probe.sourcePort != nil {
+      if let first = firsts[question] { twins[index] = first } else { firsts[question] = index }
+    }
     let number = asked[question, default: 0]
     asked[question] = number + 1
     return Line(

@@ -25,7 +25,8 @@ struct Tap: ~Copyable {
       text = "(\(text)) or (icmp and (\(terms.joined(separator: " or "))))"
       text += " or (icmp6 and (\(six.joined(separator: " or "))))"
     }
-    try live.setFilter(text)
+    // Without this what is sent would take room too.
+    try live.setFilter(isBothWays ? text : "inbound and (\(text))")
     self.live = live
     filter = text
   }

@@ -25,7 +25,14 @@ package struct ProbePlan: Sendable {
     package var reason: String
     package var hint: String?
     /// Whether the line asks for it, so that it is skipped and not unknown.
-    package var isWanted = false
+    package var isWanted: Bool
+
+    package init(code: String, reason: String, hint: String? = nil, isWanted: Bool = false) {
+      self.code = code
+      self.reason = reason
+      self.hint = hint
+      self.isWanted = isWanted
+    }
   }
 
   /// Each once, whatever number of lines need it.
@@ -98,8 +105,8 @@ package struct ProbePlan: Sendable {
     var foundSources = false
     var foundTargets = false
     for family in flow.families.sorted() {
-      let from = sources[family].subtracting(plan.unusable(in: family))
-      let to = targets[family].subtracting(own[family])
+      let from = sources[family].subtracting(.withoutRoute(in: family))
+      let to = targets[family].subtracting(own[family]).subtracting(.withoutRoute(in: family))
       foundSources = foundSources || !from.isEmpty
       foundTargets = foundTargets || !to.isEmpty
       for service in flow.services where service.kind.exists(in: family) {
@@ -223,13 +230,18 @@ extension FirewallDeclaration {
   }
 }
 
-extension ScenarioPlan {
-  /// Addresses that no packet can be sent from, whatever a machine calls its own.
-  fileprivate func unusable(in family: IPFamily) -> IntervalSet {
+extension IntervalSet {
+  /// Addresses that name no host without an interface beside them, or none at all.
+  ///
+  /// Source: RFC 1122 §3.2.1.3 (0.0.0.0/8), RFC 3927 (169.254.0.0/16), RFC 4291 §2.5.6 (fe80::/10).
+  fileprivate static func withoutRoute(in family: IPFamily) -> IntervalSet {
     switch family {
-    // 0.0.0.0/8, RFC 1122 §3.2.1.3.
-    case .ipv4: IntervalSet(Interval(0, 0x00FF_FFFF))
-    case .ipv6: IntervalSet(0)
+    case .ipv4: IntervalSet([Interval(0, 0x00FF_FFFF), Interval(0xA9FE_0000, 0xA9FE_FFFF)])
+    case .ipv6:
+      IntervalSet([
+        Interval(0, 0),
+        Interval(0xFE80 << 112, 0xFEBF << 112 | ((1 << 112) - 1)),
+      ])
     }
   }
 }
