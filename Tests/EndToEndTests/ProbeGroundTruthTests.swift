@@ -212,6 +212,25 @@ struct ProbeGroundTruthTests {
     #expect(found.suffix(2).elementsEqual(["drop", "allow"]))
   }
 
+  @Test func `an answer that the far end's own rules drop is lost, and nothing is denied by it`()
+    throws
+  {
+    try network.load(
+      .far,
+      Self.ruleset(loses: false).replacing(
+        "table inet f {",
+        with: "table inet f {\nchain o {\ntype filter hook output priority 0;\n"
+          + "th sport 1001 drop\n}\n"))
+    try withAgent { agents in
+      let found = try found(
+        [
+          "near -> far 1001 tcp expect deny", "near -> far 1001 udp expect deny",
+          "near -> far 22 tcp expect allow",
+        ], agents)
+      #expect(found == ["answer lost", "answer lost", "allow"])
+    }
+  }
+
   @Test func `both ends keep what they saw, and reports name the packets`() throws {
     try network.load(.far, Self.ruleset(loses: false))
     try withAgent { agents in

@@ -34,6 +34,8 @@ struct PortBinding: ~Copyable {
     _ ports: IntervalSet, _ transport: BoundSockets.Transport, _ assignment: Assignment
   ) -> (bound: IntervalSet, taken: IntervalSet) {
     guard !ports.isEmpty else { return (.empty, .empty) }
+    // Read before the first of ours is there.
+    let listeners = Listeners(transport)
     var bound = ports
     var taken = PortList()
     var seen: Set<IPAddress> = []
@@ -57,7 +59,12 @@ struct PortBinding: ~Copyable {
           isBound.add(port)
         } catch {
           if error == .addressInUse {
-            taken.add(port)
+            if listeners.listens(at: place.socketAddress) {
+              taken.add(port)
+            } else {
+              failures["a connection of this host uses it, and nobody listens", default: PortList()]
+                .add(port)
+            }
           } else {
             failures[error.description, default: PortList()].add(port)
           }
@@ -92,5 +99,28 @@ private struct PortList {
 extension PortBinding.Place {
   var socketAddress: SocketAddress {
     SocketAddress(isIPv6: address.family == .ipv6, number: address.rawValue, port: port)
+  }
+}
+
+/// Who takes what comes to a port.
+private struct Listeners {
+  private var addresses: [UInt16: Set<SocketAddress>] = [:]
+
+  init(_ transport: BoundSockets.Transport) {
+    let entries =
+      switch transport {
+      case .stream: try? SocketTable.entries(in: .listening)
+      case .datagrams: try? SocketTable.entries(in: .unconnected)
+      }
+    for entry in entries ?? [] { addresses[entry.local.port, default: []].insert(entry.local) }
+  }
+
+  /// Whether somebody listens at the address, or at every address.
+  func listens(at address: SocketAddress) -> Bool {
+    let found = addresses[address.port] ?? []
+    return found.contains { other in
+      other.number == 0 || other.isIPv6 == address.isIPv6 && other.number == address.number
+        || other.isIPv6 && !address.isIPv6 && other.number == 0xFFFF << 32 | address.number
+    }
   }
 }

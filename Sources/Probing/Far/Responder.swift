@@ -16,6 +16,7 @@ package struct Responder: ~Copyable {
   private var input: DrivingInput?
   private let isInputWatched: Bool
   private let deadline: Duration
+  private var halfOpen = HalfOpen()
   private var ending = ResponderEvent.Ending(.elapsed)
   /// Set where it is to end.
   private var reason: ResponderEvent.Ending.Reason?
@@ -88,10 +89,13 @@ package struct Responder: ~Copyable {
       let left = deadline - Clocks.monotonic
       if left <= .zero { reason = .elapsed }
       if reason != nil { break }
-      turn(milliseconds: Int32(min(left.seconds * 1000 + 1, Self.patience)))
+      let isIdle = turn(milliseconds: Int32(min(left.seconds * 1000 + 1, Self.patience)))
+      // Reading the kernel's list takes time that packets must not wait for.
+      if isIdle { lookForHalfOpen() }
       flush()
     }
     drain()
+    lookForHalfOpen(isForced: true)
     ending.reason = reason ?? .elapsed
     ending.lostCaptures = capture.lostPackets
     ending.blindBecause = capture.blindness
@@ -105,10 +109,15 @@ package struct Responder: ~Copyable {
   /// How long it waits, in milliseconds, before it looks whether a signal has come.
   private static let patience = 50.0
 
-  private mutating func turn(milliseconds: Int32) {
+  /// Serves what has come, or waits for it.
+  ///
+  /// - Returns: Whether nothing has.
+  private mutating func turn(milliseconds: Int32) -> Bool {
     var isInputReadable = input != nil && !isInputWatched
+    var isIdle = true
     do throws(Errno) {
       for number in try binding.sockets.wait(isInputReadable ? 0 : milliseconds) {
+        isIdle = false
         if number == Self.inputNumber { isInputReadable = true } else { serve(number) }
       }
     } catch {
@@ -116,6 +125,7 @@ package struct Responder: ~Copyable {
     }
     // Last: what came before a command is told before its answer.
     if isInputReadable { obey() }
+    return isIdle
   }
 
   /// Tells of everything that has come so far.
@@ -194,13 +204,23 @@ extension Responder {
       case .arrival(let sighting):
         ending.arrivals += 1
         tell(.arrival(sighting))
+        halfOpen.arrived(sighting, Clocks.monotonic)
       case .acceptance(let sighting):
         ending.acceptances += 1
         tell(.acceptance(sighting))
+        halfOpen.accepted(sighting)
       case .other: break
       }
     }
     return isMore
+  }
+
+  /// Tells of SYNs that a listener took and whose answers a rule kept from leaving.
+  private mutating func lookForHalfOpen(isForced: Bool = false) {
+    for sighting in halfOpen.look(Clocks.monotonic, isForced: isForced) {
+      ending.acceptances += 1
+      tell(.acceptance(sighting))
+    }
   }
 
   private mutating func answer(
@@ -247,6 +267,7 @@ extension Responder {
       switch ResponderCommand(reading: line) {
       case .sync(let number):
         drain()
+        lookForHalfOpen(isForced: true)
         tell(.synced(number), isForced: true)
       case .stop: reason = .stopped
       case nil: mislead("this is no command: \(String(decoding: line.prefix(80), as: UTF8.self))")

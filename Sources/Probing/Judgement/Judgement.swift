@@ -119,7 +119,7 @@ extension Evidence {
 
   private func arrivedInSilence(_ far: FarView) -> Experience {
     switch (probe.kind, far.listener) {
-    // The listener is ours: it got nothing.
+    // The listener is ours and took nothing, or the SYN would be among the half-open connections.
     case (.tcp, .responder), (.udp, .responder): return refused(.arrival)
     case (.udp, .service):
       return .unknown(

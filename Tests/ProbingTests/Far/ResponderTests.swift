@@ -1,10 +1,12 @@
 import Addresses
 import Foundation
 import LinuxKernel
-import Probing
+import Glibc
 import TestSupport
 import Testing
 import Wire
+
+@testable import Probing
 
 @Suite("A responder", .serialized)
 struct ResponderTests {
@@ -134,6 +136,59 @@ struct ResponderTests {
       #expect(
         report.arrivals.map(\.packet) == [1, 2, 4] || report.arrivals.map(\.packet) == [1, 2, 3])
       #expect(Files.exists(folder + "/respond.pcapng"))
+    }
+  }
+
+  @Test(canMakeFarSide, arguments: IPFamily.allCases)
+  func `a SYN that a listener took is accepted, whatever becomes of its answer`(
+    family: IPFamily
+  ) async throws {
+    try await FarSide.with { side in
+      let hand = try NearHand(family)
+      try side.shell(
+        """
+        nft 'table inet t {
+          chain i { type filter hook input priority 0; tcp dport 22 drop; }
+          chain o { type filter hook output priority 0; tcp sport 80 drop; }
+        }'
+        """)
+      var farEnd = try FarEnd(
+        "far", starting: side.agent(), Self.assignment(tcp: "22,80", udp: ""),
+        within: .seconds(20))
+      try hand.send([hand.syn(1, 22), hand.syn(2, 80)])
+      try farEnd.sync(within: .seconds(5))
+      let report = try farEnd.stop(within: .seconds(5))
+      #expect(Self.kinds(report.arrivals) == ["tcp 1>22", "tcp 2>80"])
+      #expect(Self.kinds(report.acceptances) == ["tcp 2>80"])
+    }
+  }
+
+  @Test(canMakeFarSide) func `a port that is used but not listened on is not taken`() async throws {
+    try await FarSide.with { _ in
+      let address = try #require(IPAddress("192.0.2.1"))
+      let key = RunKey.fresh()
+      let assignment = Assignment(
+        key: key, addresses: [address], peers: [address], tcpPorts: IntervalSet(99),
+        udpPorts: .empty)
+      let other = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+      defer { close(other) }
+      var place = sockaddr_in()
+      place.sin_family = sa_family_t(AF_INET)
+      place.sin_port = UInt16(99).bigEndian
+      place.sin_addr.s_addr = UInt32(0xC000_0201).bigEndian
+      let status = unsafe withUnsafePointer(to: &place) { pointer in
+        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+          unsafe bind(other, address, socklen_t(MemoryLayout<sockaddr_in>.size))
+        }
+      }
+      #expect(status == 0)
+      let used = try PortBinding(assignment)
+      #expect(used.takenTCP.isEmpty)
+      #expect(used.refusals.map(\.ports) == [IntervalSet(99)])
+      #expect(listen(other, 1) == 0)
+      let listened = try PortBinding(assignment)
+      #expect(listened.takenTCP == IntervalSet(99))
+      #expect(listened.refusals.isEmpty)
     }
   }
 
