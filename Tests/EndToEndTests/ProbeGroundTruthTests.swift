@@ -167,25 +167,45 @@ struct ProbeGroundTruthTests {
     }
   }
 
-  @Test func `without a far end nothing is misjudged, and what cannot be told is not known`() throws
-  {
+  /// Who is at a port that the rules let through.
+  enum Service: CaseIterable {
+    case nobody, answering, silent
+  }
+
+  @Test(arguments: Service.allCases)
+  func `without a far end nothing is misjudged, and what cannot be told is not known`(
+    service: Service
+  ) throws {
     try network.load(.far, Self.ruleset(loses: false))
-    // 22 listens; everything else is closed, or refused.
-    try network.listen(tcp: [22])
+    try network.listen(tcp: service == .nobody ? [22] : [22, 1001])
+    switch service {
+    case .nobody: break
+    case .answering: try network.answer(udp: 1001) { $0 }
+    case .silent: try network.answer(udp: 1001) { _ in nil }
+    }
     let lines = Self.lines(" timeout 100ms").filter { !$0.text.contains("udp expect drop") }
     for run in 1...10 {
       let found = try found(lines.map(\.text), "")
       for (line, found) in zip(lines, found) {
-        // A closed port answers as a rule would; UDP has no answer that only a rule writes.
-        let looksClosed =
-          line.truth == "reject with tcp-reset"
-          || line.text.contains("1001 tcp") || line.text.contains("udp expect allow")
-          || line.text.contains("udp") && line.truth == "reject with port-unreachable"
-        let truth = looksClosed ? "not known" : line.truth
+        let truth =
+          Self.looksTheSame(line.text, line.truth, service) ? "not known" : line.truth
         if found != truth {
-          Issue.record("run \(run): \(line.text): found \(found), is \(truth)")
+          Issue.record("run \(run), \(service): \(line.text): found \(found), is \(truth)")
         }
       }
+    }
+  }
+
+  /// Whether a closed port, or a silent service, and a rule look the same.
+  private static func looksTheSame(_ line: String, _ truth: String, _ service: Service) -> Bool {
+    let isUDP = line.contains(" udp ")
+    switch truth {
+    case "allow":
+      if line.contains(" 22 ") { return false }
+      return isUDP ? service != .answering : service == .nobody
+    case "reject with tcp-reset": return true
+    case "reject with port-unreachable": return isUDP
+    default: return false
     }
   }
 

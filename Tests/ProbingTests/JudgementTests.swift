@@ -111,6 +111,15 @@ import Testing
       name: "own output rules", kind: .tcp(22), answer: .notSent(.notPermitted),
       found: "probe.own-firewall"),
     Case(
+      name: "the run was ended", kind: .tcp(22), answer: .failed(.interrupted),
+      found: "run.stopped"),
+    Case(
+      name: "answers were lost here", kind: .tcp(22), answer: .failed(.noBufferSpace),
+      found: "probe.overrun"),
+    Case(
+      name: "an error without its packet", kind: .tcp(22), answer: .failed(.hostUnreachable),
+      found: "probe.unexplained"),
+    Case(
       name: "silence between signs of life", kind: .tcp(22), answer: .silence,
       found: "drop or unsent reject"),
     Case(

@@ -19,6 +19,14 @@ extension Evidence {
             "probe.own-firewall", "this machine did not send it: a rule of its own dropped it",
             hint: "look at the output chains here: `portproof explain self TARGET SERVICE --live`")
           : .init("probe.not-sent", "this machine could not send it: \(errno)"))
+    case .failed(.interrupted):
+      .unknown(.init("run.stopped", "the run was ended before an answer could come"))
+    case .failed(.noBufferSpace):
+      .unknown(
+        .init(
+          "probe.overrun",
+          "packets came faster than this machine could read them, and some are lost",
+          hint: "send more slowly: --rate N"))
     case .failed(let errno):
       .unknown(
         .init(

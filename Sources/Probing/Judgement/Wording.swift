@@ -1,4 +1,5 @@
 internal import Addresses
+internal import LinuxKernel
 package import Outcomes
 package import Scenarios
 
@@ -57,7 +58,9 @@ extension Observation.Answer {
   /// Whether anything came back, from whomever.
   package var isAnswer: Bool {
     switch self {
-    case .synAcknowledgement, .reset, .reply, .icmpError, .failed: true
+    case .synAcknowledgement, .reset, .reply, .icmpError: true
+    // What this machine cut short or lost is no answer; other errors are somebody's.
+    case .failed(let errno): errno != .interrupted && errno != .noBufferSpace
     case .notSent, .silence: false
     }
   }
