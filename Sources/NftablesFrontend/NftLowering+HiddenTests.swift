@@ -200,7 +200,11 @@ extension NftLowering {
   /// Whether a statement has a guard.
   func requires(_ required: Guard, _ statement: Statement) -> Bool {
     if case .reject(_, let guards) = statement, guards.contains(required) { return true }
-    return readings(of: statement).contains { $0.requiring.contains(required) }
+    return readings(of: statement).contains { selector in
+      // That an option is missing is true of packets of other protocols too.
+      if case .option(let header) = selector.field, header.reading == .presence { return false }
+      return selector.requiring.contains(required)
+    }
   }
 
   /// The guards that let the same packets pass as a test.
@@ -225,6 +229,8 @@ extension NftLowering {
       case .meta(.l4proto): return true
       case .payload(let field):
         if field.name == "ip protocol" || field.name == "ip6 nexthdr" { return true }
+      // That an option is missing is true of packets of other protocols too.
+      case .option(let header) where header.reading == .presence: return false
       case .meta, .connection, .extensionHeader, .option, .environment: break
       }
       return selector.requiring.contains { if case .transport = $0 { true } else { false } }
@@ -232,8 +238,15 @@ extension NftLowering {
   }
 
   /// Whether a field is one of any transport header: `th dport`.
+  ///
+  /// Fields of less than an octet lose their name under a mask, and keep the test of their protocol
+  /// hidden: `tcp doff & 11` becomes `(@th,96,8 & 0xf0) >> 4 & 11`, and `dccp type` has octet 64.
   private func isOfAny(_ selector: Selector) -> Bool {
     guard case .payload(let field) = selector.field else { return false }
-    return field.name?.hasPrefix("th ") == true
+    guard let name = field.name else {
+      return field.base == .transport && field.bitLength == 8
+        && (field.bitOffset == 96 || field.bitOffset == 64)
+    }
+    return name.hasPrefix("th ")
   }
 }

@@ -178,6 +178,7 @@ struct BytecodeTests {
     ("ip saddr . meta l4proto . th dport { 1.2.3.4 . tcp . 80 } drop", true),
     ("tcp dport 80 drop", true),
     ("@th,8,8 80 drop", true),
+    ("tcp doff & 11 != 10 tcp option timestamp missing drop", false),
   ])
   func `without it, a field of any protocol may have been that of one`(
     rule: String, isKnown: Bool
